@@ -1,0 +1,61 @@
+/**
+ * Messages between the primary and its workers, over node:cluster's channel with `advanced` serialization.
+ * Room messages never travel here: a message queued behind a handle waits for the worker's turn.
+ */
+
+/** What a worker must know before it can serve. */
+export interface Start {
+  readonly type: 'start'
+  /** The worker's lasting name: 0 … workers − 1. */
+  readonly slot: number
+  readonly workers: number
+  /** Rises with every process the primary ever started; names this process's sockets. */
+  readonly generation: number
+  /** Keyed placement of segments and rooms. A secret. */
+  readonly placementKey: Uint8Array
+  /** Private directory (0700) of the unix sockets: `bus-<slot>-<generation>` and `http-<slot>-<generation>`. */
+  readonly socketDirectory: string
+  /** Absolute path of the application module; null for the built-in chat. */
+  readonly app: string | null
+  /** Values of lib/options.ts, by option name. */
+  readonly options: Readonly<Record<string, unknown>>
+}
+
+export type ToWorker =
+  | Start
+  /** Comes with a TCP handle; `head` is every byte read from it so far. */
+  | { readonly type: 'connection'; readonly head: Uint8Array }
+  /** Which generation now holds each slot; index is the slot, 0 means none. */
+  | { readonly type: 'fleet'; readonly generations: readonly number[] }
+  /** Refuse what is new, close what is open, exit 0. */
+  | { readonly type: 'stop' }
+
+export type ToPrimary =
+  /** The process listens on its channel; nothing may be sent before. */
+  | { readonly type: 'up' }
+  /** The application is loaded, engine, unix sockets and sessions are up. */
+  | { readonly type: 'ready' }
+  /** The worker cannot start; one sentence for stderr. `fatal`: trying again would not help. */
+  | { readonly type: 'failed'; readonly reason: string; readonly fatal: boolean }
+  /** Everything is closed; the process exits next. */
+  | { readonly type: 'stopped' }
+
+const TO_WORKER = new Set(['start', 'connection', 'fleet', 'stop'])
+const TO_PRIMARY = new Set(['up', 'ready', 'failed', 'stopped'])
+
+/** The channel belongs to one program, so the type name is proof enough of the shape. */
+export function isToWorker(message: unknown): message is ToWorker {
+  return hasType(message, TO_WORKER)
+}
+
+export function isToPrimary(message: unknown): message is ToPrimary {
+  return hasType(message, TO_PRIMARY)
+}
+
+function hasType(message: unknown, types: Set<string>): boolean {
+  return (
+    typeof message === 'object' &&
+    message !== null &&
+    types.has((message as { type?: unknown }).type as string)
+  )
+}

@@ -1,0 +1,129 @@
+/**
+ * The stream primitive: one direction of counted messages between two ends that both outlive their connections.
+ * The sender keeps an outbox until the peer has said "received n"; the receiver keeps a count. After a reconnect
+ * "I have received n" leads to a replay from n + 1. Used three times: client → session, session → client,
+ * worker → worker. Pure: no clocks, no sockets.
+ */
+import { roll } from './checksum.ts'
+
+/** What an outbox needs of what it holds. */
+export interface Counted {
+  readonly crc: number
+  readonly size: number
+}
+
+const COMPACT_AT = 64
+
+/** What was sent and is not yet known to be received, in order. Numbers are counts from 1. */
+export class Outbox<T extends Counted> {
+  #items: (T | undefined)[] = []
+  #head = 0
+  /** Messages 1 … base are known to be received. */
+  base = 0
+  /** Messages 1 … end have been appended. */
+  end = 0
+  /** Bytes of what is held. */
+  bytes = 0
+  /** Rolling check over messages 1 … base. */
+  baseCheck = 0
+
+  append(item: T): number {
+    this.#items.push(item)
+    this.bytes += item.size
+    this.end += 1
+    return this.end
+  }
+
+  /** The message numbered `n`, `base < n ≤ end`. */
+  at(n: number): T {
+    const item = this.#items[this.#head + n - this.base - 1]
+    if (n <= this.base || item === undefined)
+      throw new RangeError(`no message ${n} in (${this.base}, ${this.end}]`)
+    return item
+  }
+
+  /** Rolling check over messages 1 … n, or null where n is not in [base, end]: the peer's count lies. */
+  checkAt(n: number): number | null {
+    if (n < this.base || n > this.end) return null
+    let check = this.baseCheck
+    for (let i = this.base + 1; i <= n; i++) check = roll(check, this.at(i).crc)
+    return check
+  }
+
+  /**
+   * The peer has received 1 … n. An older n changes nothing.
+   * @returns false where n was never sent: the peer's count lies, nothing changed.
+   */
+  acknowledge(n: number): boolean {
+    if (n > this.end) return false
+    while (this.base < n) {
+      const item = this.#items[this.#head]!
+      this.baseCheck = roll(this.baseCheck, item.crc)
+      this.bytes -= item.size
+      // Its place is kept until the next compaction, what it holds is not.
+      this.#items[this.#head] = undefined
+      this.#head += 1
+      this.base += 1
+    }
+    if (this.#head === this.#items.length) {
+      // An idle session keeps no array capacity.
+      if (this.#head > 0) this.#items = []
+      this.#head = 0
+    } else if (this.#head >= COMPACT_AT && this.#head * 2 >= this.#items.length) {
+      this.#items = this.#items.slice(this.#head)
+      this.#head = 0
+    }
+    return true
+  }
+
+  /** Forgets everything held, keeps the numbers: the stream is over. */
+  drop(): void {
+    this.#items = []
+    this.#head = 0
+    this.bytes = 0
+    this.base = this.end
+  }
+}
+
+/** The receiving end: a count and its rolling check. */
+export class Inbox {
+  count = 0
+  check = 0
+
+  /** @returns the number of the message taken */
+  take(crc: number): number {
+    this.check = roll(this.check, crc)
+    this.count += 1
+    return this.count
+  }
+}
+
+export const RECEIVED_AFTER = { messages: 64, bytes: 32 * 1024, ms: 1000 } as const
+
+/**
+ * When to tell the peer what was received: after 64 counted frames, or 32 KiB, or 1 s after the first one not yet
+ * acknowledged, whichever is first.
+ */
+export class Acknowledger {
+  #messages = 0
+  #bytes = 0
+  /** When the next `received` is due by time (ms of the caller's clock); Infinity when nothing is owed. */
+  dueAt = Number.POSITIVE_INFINITY
+
+  /** @returns true when `received` is due now */
+  took(size: number, now: number): boolean {
+    if (this.#messages === 0) this.dueAt = now + RECEIVED_AFTER.ms
+    this.#messages += 1
+    this.#bytes += size
+    return (
+      this.#messages >= RECEIVED_AFTER.messages || this.#bytes >= RECEIVED_AFTER.bytes || now >= this.dueAt
+    )
+  }
+
+  /** The count has left, in `received`, hello or welcome. */
+  told(): void {
+    this.#messages = 0
+    this.#bytes = 0
+    this.dueAt = Number.POSITIVE_INFINITY
+  }
+}
