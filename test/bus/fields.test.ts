@@ -1,0 +1,73 @@
+import fc from 'fast-check'
+import t from 'tap'
+import { FieldReader, FieldWriter } from '../../lib/bus/fields.ts'
+
+const wellFormed = fc.string({ unit: 'grapheme' })
+const count = fc.oneof(
+  fc.nat(300),
+  fc.maxSafeNat(),
+  fc.constantFrom(127, 128, 2 ** 31, 2 ** 32, Number.MAX_SAFE_INTEGER),
+)
+
+t.test('every field comes back as it was', async (t) => {
+  const bytes = fc.uint8Array({ maxLength: 400 })
+  fc.assert(
+    fc.property(count, wellFormed, fc.array(wellFormed), bytes, bytes, (number, text, texts, some, tail) => {
+      const written = new FieldWriter()
+        .byte(7)
+        .number(number)
+        .text(text)
+        .texts(texts)
+        .bytes(some)
+        .finish(tail)
+      const reader = new FieldReader(written)
+      t.equal(reader.byte(), 7)
+      t.equal(reader.number(), number)
+      t.equal(reader.text(), text)
+      t.strictSame(reader.texts(), texts)
+      t.strictSame(reader.bytes(), some)
+      t.strictSame(reader.tailBytes(), tail)
+      t.ok(reader.done)
+    }),
+  )
+})
+
+t.test('a text at the end, a byte order mark included', async (t) => {
+  const reader = new FieldReader(new FieldWriter().number(1).finish('\ufeffhé'))
+  reader.number()
+  t.equal(reader.tailText(), '\ufeffhé')
+  t.ok(reader.done)
+})
+
+t.test('only counts are numbers', async (t) => {
+  for (const value of [-1, 1.5, 2 ** 53, Number.NaN])
+    t.throws(() => new FieldWriter().number(value), RangeError)
+})
+
+t.test('what is missing or malformed reads as nothing', async (t) => {
+  const unsafe = new FieldReader(new Uint8Array(8).fill(0xff))
+  t.equal(unsafe.number(), 0)
+  t.notOk(unsafe.ok)
+
+  const big = new FieldReader(Uint8Array.of(0xff, 0xff, 0xff, 0xff, 0xff, 0xff, 0xff, 0x7f))
+  t.equal(big.number(), 0, 'more than 2⁵³ − 1')
+  t.notOk(big.ok)
+
+  const short = new FieldReader(Uint8Array.of(5, 65))
+  t.equal(short.text(), '')
+  t.notOk(short.ok)
+
+  const notText = new FieldReader(Uint8Array.of(2, 0xc3, 0x28))
+  t.equal(notText.text(), '')
+  t.notOk(notText.ok)
+
+  const many = new FieldReader(Uint8Array.of(0xff, 0xff, 0xff, 0xff, 0xff, 0x7f, 0, 0))
+  t.ok(many.texts().length < 8, 'a count that lies costs nothing')
+  t.notOk(many.done)
+})
+
+t.test('what is read does not hold the chunk it came in', async (t) => {
+  const chunk = new Uint8Array(65536)
+  chunk[0] = 3
+  t.equal(new FieldReader(chunk).bytes().buffer.byteLength, 3)
+})

@@ -1,0 +1,44 @@
+import fc from 'fast-check'
+import t from 'tap'
+import type { BusHello } from '../../lib/bus/envelope.ts'
+import { type GreetingView, judge } from '../../lib/bus/greeting.ts'
+
+const base = { epoch: 'me', about: 'you', taken: 5, base: 3, end: 9 }
+const hello = { slot: 1, generation: 2, epoch: 'you', about: 'me', taken: 6, received: 4 }
+
+t.test('the same two memories go on', async (t) => {
+  t.strictSame(judge(hello, base), { kind: 'continue' })
+  t.strictSame(judge({ ...hello, taken: 9, received: 3 }, base), { kind: 'continue' })
+})
+
+t.test('counts that cannot be', async (t) => {
+  t.strictSame(judge({ ...hello, taken: 10 }, base), { kind: 'misfit' }, 'more than was sent')
+  t.strictSame(judge({ ...hello, received: 2 }, base), { kind: 'misfit' }, 'what is already forgotten')
+})
+
+t.test('another memory', async (t) => {
+  t.strictSame(judge({ ...hello, epoch: 'new' }, base), { kind: 'meet', reset: true })
+  const unused = { ...base, taken: 0, base: 0 }
+  t.strictSame(judge({ ...hello, epoch: 'new' }, unused), { kind: 'meet', reset: true })
+  t.strictSame(judge(hello, { ...unused, about: '' }), { kind: 'meet', reset: false }, 'what waits is kept')
+  t.strictSame(judge(hello, { ...base, about: '' }), { kind: 'meet', reset: true }, 'after a misfit')
+  t.strictSame(judge({ ...hello, about: 'mine of old' }, unused), { kind: 'meet', reset: false })
+})
+
+t.test('both ends find the same, or one finds a misfit', async (t) => {
+  const epoch = fc.constantFrom('a', 'b', 'c')
+  const end = fc.record({
+    epoch,
+    about: fc.oneof(epoch, fc.constant('')),
+    taken: fc.nat(3),
+    base: fc.nat(2),
+    end: fc.integer({ min: 2, max: 4 }),
+  })
+  const says = (view: GreetingView): BusHello => ({ ...view, slot: 0, generation: 1, received: view.taken })
+  fc.assert(
+    fc.property(end, end, (a, b) => {
+      const meets = [judge(says(a), b), judge(says(b), a)].filter(({ kind }) => kind === 'meet')
+      t.ok(meets.length !== 1, JSON.stringify([a, b]))
+    }),
+  )
+})

@@ -1,0 +1,42 @@
+import t from 'tap'
+import { Incoming } from '../../lib/bus/incoming.ts'
+
+t.test('taken, committed, told', async (t) => {
+  const incoming = new Incoming(4)
+  t.equal(incoming.tell(), 4)
+  t.equal(incoming.take(10), 5)
+  t.notOk(incoming.owed, 'not before the commit')
+  t.throws(() => incoming.commit(6), RangeError)
+  incoming.commit(5)
+  incoming.commit(3)
+  t.equal(incoming.committed, 5, 'an older count changes nothing')
+  t.ok(incoming.owed)
+  t.notOk(incoming.pressing)
+  t.equal(incoming.tell(), 5)
+  t.notOk(incoming.owed)
+})
+
+t.test('much is worth a write of its own', async (t) => {
+  const items = new Incoming(0)
+  for (let i = 0; i < 64; i++) items.take(1)
+  items.commit(63)
+  t.notOk(items.pressing)
+  items.commit(64)
+  t.ok(items.pressing)
+
+  const bytes = new Incoming(0)
+  bytes.take(32 * 1024)
+  bytes.commit(1)
+  t.ok(bytes.pressing)
+  bytes.tell()
+  t.notOk(bytes.pressing)
+})
+
+t.test('reset', async (t) => {
+  const incoming = new Incoming(9)
+  incoming.reset()
+  t.equal(incoming.taken, 0)
+  t.equal(incoming.take(1), 1)
+  incoming.commit(1)
+  t.ok(incoming.owed)
+})

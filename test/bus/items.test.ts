@@ -1,0 +1,88 @@
+import fc from 'fast-check'
+import t from 'tap'
+import { decodeItem, encodeItem, type Item } from '../../lib/bus/items.ts'
+
+const text = fc.string({ unit: 'grapheme', maxLength: 40 })
+const frame = fc.oneof(text, fc.uint8Array({ maxLength: 300 }))
+const data = fc
+  .dictionary(text, fc.jsonValue({ depthSize: 'small' }))
+  .map((v) => JSON.parse(JSON.stringify(v)))
+const except = fc.array(text, { maxLength: 3 })
+const number = fc.maxSafeNat()
+
+const item: fc.Arbitrary<Item> = fc.oneof(
+  fc.record({ kind: fc.constant('publish' as const), room: text, frame, except, volatile: fc.boolean() }),
+  fc.record({
+    kind: fc.constant('message' as const),
+    room: text,
+    number,
+    frame,
+    except,
+    volatile: fc.boolean(),
+  }),
+  fc.record({ kind: fc.constant('join' as const), room: text, session: text, data }),
+  fc.record({ kind: fc.constant('leave' as const), room: text, session: text }),
+  fc.record({ kind: fc.constant('joined' as const), room: text, session: text, number }),
+)
+
+t.test('every item comes back as it was', async (t) => {
+  fc.assert(
+    fc.property(item, (item) => {
+      t.strictSame(decodeItem(encodeItem(item)), item)
+    }),
+    { numRuns: 1000 },
+  )
+})
+
+t.test('bytes that nobody encoded never throw', async () => {
+  fc.assert(
+    fc.property(fc.uint8Array({ maxLength: 200 }), (bytes) => void decodeItem(bytes)),
+    { numRuns: 5000 },
+  )
+  const kind = fc.integer({ min: 0, max: 6 })
+  const kindly = fc
+    .tuple(kind, fc.uint8Array({ maxLength: 60 }))
+    .map(([k, rest]) => Uint8Array.of(k, ...rest))
+  fc.assert(
+    fc.property(kindly, (bytes) => void decodeItem(bytes)),
+    { numRuns: 5000 },
+  )
+})
+
+t.test('an item cut short or changed is malformed or another item, and never throws', async () => {
+  fc.assert(
+    fc.property(item, fc.nat(), fc.nat(255), (item, place, byte) => {
+      const bytes = encodeItem(item)
+      decodeItem(bytes.subarray(0, place % bytes.length))
+      bytes[place % bytes.length] = byte
+      decodeItem(bytes)
+    }),
+    { numRuns: 2000 },
+  )
+})
+
+t.test('malformed', async (t) => {
+  const leave = encodeItem({ kind: 'leave', room: 'r', session: 's' })
+  t.equal(decodeItem(new Uint8Array(0)), null, 'empty')
+  t.equal(decodeItem(Uint8Array.of(...leave, 0)), null, 'longer than it should be')
+  t.equal(decodeItem(leave.subarray(0, leave.length - 1)), null, 'cut short')
+  t.equal(decodeItem(Uint8Array.of(9, ...leave.subarray(1))), null, 'an unknown kind')
+  const publish = encodeItem({ kind: 'publish', room: 'r', frame: 'e', except: [], volatile: false })
+  t.equal(decodeItem(Uint8Array.of(publish[0]!, 4, ...publish.subarray(2))), null, 'an unknown flag')
+  t.equal(decodeItem(Uint8Array.of(...publish, 0xff)), null, 'text that is not UTF-8')
+  for (const body of ['[]', 'null', '1', '{', ''])
+    t.equal(decodeItem(Uint8Array.of(2, 1, 114, 1, 115, ...Buffer.from(body))), null, `data ${body}`)
+})
+
+t.test('compact', async (t) => {
+  const room = 'lobby'
+  const item = encodeItem({
+    kind: 'message',
+    room,
+    number: 5,
+    frame: 'e["said"]',
+    except: [],
+    volatile: false,
+  })
+  t.equal(item.length, 'e["said"]'.length + room.length + 5)
+})
