@@ -1,0 +1,229 @@
+/**
+ * Hello: who may take or begin a session. The rules of PROTOCOL.md, Identity and Resume.
+ */
+import type { IncomingHttpHeaders } from 'node:http'
+import {
+  type Data,
+  encodeClose,
+  encodeGone,
+  encodeWelcome,
+  type Hello,
+  parseFrame,
+  VERSION,
+} from '../wire/frames.ts'
+import type { HelloInfo, SessionData } from './api.ts'
+import { Deadlines } from './deadlines.ts'
+import type { Link } from './link.ts'
+import type { Session } from './session.ts'
+import type { Sessions } from './sessions.ts'
+
+export type Admitted =
+  | { readonly ok: true; readonly data: SessionData }
+  | { readonly ok: false; readonly code: string; readonly message: string }
+
+export interface AdmissionPorts {
+  hashKey(key: string): string
+  newId(): string
+  /** `server.use`; neither throws nor rejects. */
+  admit(hello: HelloInfo): Admitted | Promise<Admitted>
+  wire(session: Session): void
+}
+
+/** A link without a session: expected to say hello, expected to do so once it has read `gone`, or waiting for `use`. */
+type Stage =
+  | { readonly kind: 'fresh' | 'parted'; readonly until: number }
+  | { readonly kind: 'admitting'; readonly keyHash: string }
+
+interface Waiting {
+  link: Link
+  hello: Hello
+}
+
+export class Admission {
+  readonly #sessions: Sessions
+  readonly #ports: AdmissionPorts
+  readonly #now: () => number
+  readonly #stages = new Map<Link, Stage>()
+  /** First hellos whose `use` has not answered, by key: a client that tries again finds itself here. */
+  readonly #admitting = new Map<string, Waiting>()
+  readonly #deadlines = new Deadlines<Link>()
+
+  constructor(sessions: Sessions, ports: AdmissionPorts, now: () => number) {
+    this.#sessions = sessions
+    this.#ports = ports
+    this.#now = now
+  }
+
+  get idle(): boolean {
+    return this.#deadlines.empty
+  }
+
+  expect(link: Link, kind: 'fresh' | 'parted'): void {
+    const until = this.#now() + this.#sessions.limits.helloMs
+    this.#stages.set(link, { kind, until })
+    this.#deadlines.set(link, until)
+  }
+
+  /** Parses nothing but hello: what else a client sent before it read `gone` belongs to the lost session. */
+  frame(link: Link, data: Data): void {
+    const stage = this.#stages.get(link)
+    // A fenced link: nothing it delivers late counts.
+    if (!stage) return
+    const message = parseFrame(data, 'client')
+    if (message?.type === 'hello') this.hello(link, message.hello)
+    else if (stage.kind !== 'parted')
+      this.#sessions.refuse(link, 'protocol_error', message ? 'the first frame is hello' : 'malformed frame')
+  }
+
+  forget(link: Link): void {
+    this.#stages.delete(link)
+  }
+
+  hello(link: Link, hello: Hello): void {
+    if (this.#stages.get(link)?.kind === 'admitting')
+      return this.#sessions.refuse(link, 'protocol_error', 'hello twice')
+    if (hello.version !== VERSION)
+      return this.#sessions.refuse(link, 'version_unsupported', `this server speaks version ${VERSION}`)
+    const keyHash = this.#ports.hashKey(hello.key)
+    const session = this.#sessions.state.byKey.get(keyHash)
+    if (session) return this.#resume(session, link, hello)
+    const tomb = this.#sessions.state.tombstones.get(keyHash)
+    if (tomb?.says === 'close') return this.#sessions.refuse(link, tomb.code, tomb.reason)
+    if (tomb) return this.#gone(link, tomb.code, tomb.handled, tomb.taken)
+    // A session this worker knows nothing of: any of what the client sent may have been handled.
+    if (hello.id !== undefined) return this.#gone(link, 'session_unknown', 0, hello.sent)
+    this.#begin(link, hello, keyHash)
+  }
+
+  // — resume —
+
+  #resume(session: Session, link: Link, hello: Hello): void {
+    if (isStale(session, hello))
+      return this.#sessions.refuse(link, 'stale_attempt', 'a later attempt is connected')
+    if (link.segment !== session.segment)
+      return this.#gone(link, 'segment_mismatch', session.handled, session.inbox.count)
+    // `sent` may be less than was taken: the old link went on while this hello was under way. The client compares
+    // the welcome's count and check with its own outbox.
+    const agreed =
+      (hello.id === undefined || hello.id === session.id) &&
+      session.outbox.checkAt(hello.received) === hello.check
+    if (!agreed || session.leaving) {
+      const { handled } = session
+      const taken = session.inbox.count
+      this.#sessions.end(session, 'count_mismatch', 'the two sides do not agree on what was sent', 'forget')
+      return this.#gone(link, 'count_mismatch', handled, taken)
+    }
+    const foreign = session.instance !== hello.instance
+    const old = this.#sessions.fence(session)
+    this.attach(session, link, hello)
+    if (!old) return
+    const code = foreign ? 'taken_over' : 'link_replaced'
+    old.send([encodeClose(code, '', hello.instance)])
+    old.close()
+  }
+
+  attach(session: Session, link: Link, hello: Hello): void {
+    const wasSuspended = session.phase.kind === 'suspended'
+    this.#stages.delete(link)
+    link.headers = null
+    const { instance, attempt, received } = hello
+    this.#sessions.turn.record({ type: 'attached', session: session.id, instance, attempt, received })
+    session.link = link
+    session.cursor = received
+    session.bundle = null
+    link.session = session
+    const { limits, state } = this.#sessions
+    const { graceMs, payloadBytes, outboxBytes } = limits
+    session.before = [
+      encodeWelcome({
+        id: session.id,
+        from: received + 1,
+        taken: session.inbox.count,
+        handled: session.handled,
+        check: session.inbox.check,
+        graceMs,
+        limits: { payloadBytes, outboxBytes },
+      }),
+    ]
+    session.acknowledger.told()
+    if (!session.reading) link.setReading(false)
+    state.touch(session)
+    if (wasSuspended) this.#sessions.enqueue(session, { kind: 'lifecycle', name: 'resume' })
+  }
+
+  /** The link stays: a fresh hello may follow on it. */
+  #gone(link: Link, code: string, handled: number, taken: number): void {
+    link.send([encodeGone({ code, handled, taken })])
+    this.expect(link, 'parted')
+  }
+
+  // — a new session —
+
+  #begin(link: Link, hello: Hello, keyHash: string): void {
+    const waiting = this.#admitting.get(keyHash)
+    if (waiting) return this.#again(waiting, link, hello, keyHash)
+    this.#stages.set(link, { kind: 'admitting', keyHash })
+    const entry: Waiting = { link, hello }
+    this.#admitting.set(keyHash, entry)
+    const info = {
+      auth: hello.auth,
+      address: link.address,
+      headers: link.headers ?? ({} as IncomingHttpHeaders),
+      segment: link.segment,
+    }
+    const result = this.#ports.admit(info)
+    if (result instanceof Promise) void result.then((admitted) => this.#admitted(entry, keyHash, admitted))
+    else this.#admitted(entry, keyHash, result)
+  }
+
+  /** The client tried again while `use` was still at work: the later attempt waits in its place. */
+  #again(waiting: Waiting, link: Link, hello: Hello, keyHash: string): void {
+    if (hello.instance === waiting.hello.instance && hello.attempt <= waiting.hello.attempt) {
+      return this.#sessions.refuse(link, 'stale_attempt', 'a later attempt is waiting')
+    }
+    const old = waiting.link
+    waiting.link = link
+    waiting.hello = hello
+    this.#stages.set(link, { kind: 'admitting', keyHash })
+    if (this.#stages.has(old)) this.#sessions.refuse(old, 'link_replaced', '')
+  }
+
+  #admitted(entry: Waiting, keyHash: string, admitted: Admitted): void {
+    this.#admitting.delete(keyHash)
+    const { link, hello } = entry
+    // The client went away meanwhile; its next hello asks again.
+    if (!this.#stages.has(link)) return
+    if (!admitted.ok) return this.#sessions.refuse(link, admitted.code, admitted.message)
+    const id = this.#ports.newId()
+    const { segment, address } = link
+    const { state, turn } = this.#sessions
+    turn.record({ type: 'opened', session: id, keyHash, segment, address, data: admitted.data })
+    const session = state.sessions.get(id)!
+    this.attach(session, link, hello)
+    this.#ports.wire(session)
+    this.#sessions.enqueue(session, { kind: 'lifecycle', name: 'open' })
+  }
+
+  // — ends —
+
+  tick(now: number): void {
+    this.#deadlines.expire(now, (link) => {
+      const stage = this.#stages.get(link)
+      if (!stage || stage.kind === 'admitting') return
+      if (stage.until > now) return this.#deadlines.set(link, stage.until)
+      this.#sessions.refuse(link, 'hello_timeout', 'no hello came in time')
+    })
+  }
+
+  shutDown(): void {
+    for (const link of [...this.#stages.keys()])
+      this.#sessions.refuse(link, 'shutting_down', 'the server is stopping')
+  }
+}
+
+/** An attempt not above the last one of that instance: a hello that was late on its way. */
+function isStale(session: Session, hello: Hello): boolean {
+  const last =
+    session.instance === hello.instance ? session.attempt : session.formerAttempts?.get(hello.instance)
+  return last !== undefined && hello.attempt <= last
+}

@@ -1,0 +1,185 @@
+/**
+ * The only import of engine.io: its sockets become links. On a WebSocket frames bypass engine.io's packet machinery
+ * as one pre-encoded buffer, while its own pings and packets keep their place in its queue.
+ */
+import { randomBytes } from 'node:crypto'
+import type { IncomingHttpHeaders, IncomingMessage } from 'node:http'
+import { Server as EngineServer, type Socket as EngineSocket } from 'engine.io'
+import { type Data, Frame } from '../wire/frames.ts'
+import { NumberedReceiver, NumberedSender } from '../wire/numbered.ts'
+import type { Bundle } from './bundle.ts'
+import { encodeBundle, encodeFrames } from './encode.ts'
+import type { Link, LinkEvents, Transport } from './link.ts'
+import type { Session } from './session.ts'
+
+export interface EngineOptions {
+  readonly slot: number
+  readonly payloadBytes: number
+  readonly pingIntervalMs: number
+  readonly pingTimeoutMs: number
+  readonly addressOf: (req: IncomingMessage) => string
+  readonly segmentOf: (req: IncomingMessage) => string
+}
+
+/** The sid carries the slot, so that a client without a segment finds its way back to this worker. */
+function sidOf(slot: number): string {
+  return `${slot}-${randomBytes(15).toString('base64url')}`
+}
+
+/** engine.io counts base64 and link numbers too; the frame's own size is checked by the sessions. */
+function bufferSize(payloadBytes: number): number {
+  return Math.ceil((payloadBytes * 4) / 3) + 1024
+}
+
+/** The engine whose connections carry sessions (`limpet=1`). */
+export function createLinkEngine(options: EngineOptions, events: LinkEvents): EngineServer {
+  const engine = new EngineServer({
+    transports: ['websocket', 'polling'],
+    // A session moves between transports by a resume; engine.io's own upgrade can wedge a client for 45 s.
+    allowUpgrades: false,
+    perMessageDeflate: false,
+    httpCompression: false,
+    maxHttpBufferSize: bufferSize(options.payloadBytes),
+    pingInterval: options.pingIntervalMs,
+    pingTimeout: options.pingTimeoutMs,
+  })
+  engine.generateId = () => sidOf(options.slot)
+  engine.on('connection', (socket: EngineSocket) => {
+    const { request } = socket
+    const link = new EngineLink(
+      socket,
+      options.addressOf(request),
+      options.segmentOf(request),
+      request.headers,
+      events,
+    )
+    // Kept for life otherwise: the whole first request.
+    ;(socket as { request: unknown }).request = null
+    events.linkOpened(link)
+  })
+  return engine
+}
+
+/** The engine of raw connections: the application's own, with engine.io's usual behaviour. */
+export function createRawEngine(options: EngineOptions): EngineServer {
+  const engine = new EngineServer({
+    maxHttpBufferSize: options.payloadBytes,
+    pingInterval: options.pingIntervalMs,
+    pingTimeout: options.pingTimeoutMs,
+  })
+  engine.generateId = () => sidOf(options.slot)
+  return engine
+}
+
+/** What is used of engine.io's transports beyond their types. */
+interface RawTransport {
+  readonly name: string
+  readonly writable: boolean
+  readonly socket?: {
+    terminate(): void
+    pause(): void
+    resume(): void
+    once(event: 'close', call: () => void): void
+  }
+  send(packets: { type: 'message'; data?: Data; options?: { wsPreEncodedFrame: Uint8Array[] } }[]): void
+  on(event: 'ready', call: () => void): void
+}
+
+/** How long an orderly WebSocket close may take before the socket is cut. */
+const CLOSE_MS = 1000
+
+class EngineLink implements Link {
+  readonly transport: Transport
+  readonly address: string
+  readonly segment: string
+  headers: IncomingHttpHeaders | null
+  session: Session | null = null
+  readonly #socket: EngineSocket
+  readonly #raw: RawTransport
+  /** engine.io's own queue: pings, and what was sent while the transport was busy. */
+  get #queue(): { readonly writeBuffer: readonly unknown[] } {
+    return this.#socket as unknown as { writeBuffer: unknown[] }
+  }
+
+  /** Polling only. */
+  readonly #sender: NumberedSender | null
+
+  constructor(
+    socket: EngineSocket,
+    address: string,
+    segment: string,
+    headers: IncomingHttpHeaders,
+    events: LinkEvents,
+  ) {
+    this.#socket = socket
+    this.#raw = socket.transport as unknown as RawTransport
+    this.transport = this.#raw.name === 'websocket' ? 'websocket' : 'polling'
+    this.address = address
+    this.segment = segment
+    this.headers = headers
+    const polling = this.transport === 'polling'
+    this.#sender = polling ? new NumberedSender() : null
+    const receiver = polling ? new NumberedReceiver() : null
+    socket.on('message', (data: Data | undefined) => this.#received(data ?? '', receiver, events))
+    socket.once('close', (reason: string) => {
+      if (reason !== 'forced close') this.terminate()
+      events.linkClosed(this, reason)
+    })
+    this.#raw.on('ready', () => events.linkWritable(this))
+  }
+
+  #received(data: Data, receiver: NumberedReceiver | null, events: LinkEvents): void {
+    if (!receiver) return events.linkFrame(this, data)
+    const result = receiver.decode(data)
+    if (result.ok) return events.linkFrame(this, result.data)
+    // A POST that came twice. Anything else means that a frame is missing: the session replays it on another link.
+    if (result.reason !== 'repeat') this.terminate()
+  }
+
+  get writable(): boolean {
+    return this.#socket.readyState === 'open' && this.#raw.writable && this.#queue.writeBuffer.length === 0
+  }
+
+  send(frames: readonly (Data | Frame)[]): void {
+    if (!this.#sender) return this.#write(encodeFrames(frames))
+    const packets = frames.map((frame) => ({
+      type: 'message' as const,
+      data: this.#sender!.encode(frame instanceof Frame ? frame.data : frame),
+    }))
+    if (this.writable) return this.#raw.send(packets)
+    for (const { data } of packets) this.#socket.send(data, { compress: false })
+  }
+
+  sendBundle(bundle: Bundle): void {
+    if (this.#sender) this.send(bundle.frames())
+    else this.#write(encodeBundle(bundle))
+  }
+
+  #write(encoded: Uint8Array): void {
+    const options = { wsPreEncodedFrame: [encoded] }
+    if (this.writable) return this.#raw.send([{ type: 'message', options }])
+    // Only what ends a link gets here while it is busy; it keeps its place behind engine.io's own packets.
+    this.#socket.send('', options as unknown as { compress: boolean })
+  }
+
+  close(): void {
+    const { socket } = this.#raw
+    this.#socket.close()
+    if (!socket) return
+    // ws waits up to 30 s for the peer's close frame.
+    const timer = setTimeout(() => socket.terminate(), CLOSE_MS)
+    timer.unref()
+    socket.once('close', () => clearTimeout(timer))
+  }
+
+  terminate(): void {
+    this.#raw.socket?.terminate()
+    this.#socket.close(true)
+  }
+
+  setReading(reading: boolean): void {
+    // A poll cannot be paused; there a full backlog ends the link and the client replays.
+    if (reading) this.#raw.socket?.resume()
+    else this.#raw.socket?.pause()
+  }
+}

@@ -1,0 +1,245 @@
+/**
+ * The worker's HTTP edge. Connections come from the primary, placed by their first request only; so every request and
+ * every upgrade is looked at here, and what another worker owns is forwarded to it (forward.ts).
+ */
+import { rm } from 'node:fs/promises'
+import { createServer, type IncomingMessage, type Server, type ServerResponse } from 'node:http'
+import type { Socket } from 'node:net'
+import { placeSegment } from '../placement.ts'
+import { answer } from './answer.ts'
+import { Connections, hasBody } from './connections.ts'
+import type { EdgeCounters, EdgeOptions, EngineHandler } from './edge.ts'
+import { ADDRESS_HEADER, type Destination, Forwarder, httpSocketPath } from './forward.ts'
+import { setOrigin } from './origin.ts'
+import { type Place, type RequestTarget, requestTargetOf } from './request-target.ts'
+
+type Exchange =
+  | { readonly kind: 'request'; readonly req: IncomingMessage; readonly res: ServerResponse }
+  | {
+      readonly kind: 'upgrade'
+      readonly req: IncomingMessage
+      readonly socket: Socket
+      readonly head: Buffer
+    }
+
+/** Node's own limit for a whole request, on servers that listen: a page may take an upload. */
+const PAGE_BODY_MS = 300_000
+const METHODS = ['GET', 'POST', 'OPTIONS']
+/** What a forwarder adds to a head. */
+const FORWARDED_BYTES = 1024
+/** Behind a full backlog a unix socket does not wait, it fails. */
+const BACKLOG = 4096
+
+class Edge {
+  readonly counters: EdgeCounters = { requests: 0, forwarded: 0, misplacedRefused: 0 }
+  readonly #options: EdgeOptions
+  /** Never listens: its connections come from the primary. */
+  readonly #public: Server
+  readonly #peers: Server
+  readonly #connections: Connections
+  readonly #forwarder: Forwarder
+  #closed = false
+
+  constructor(options: EdgeOptions) {
+    this.#options = options
+    const { headBytes, headMs, keepAliveMs = 5000 } = options
+    this.#connections = new Connections(keepAliveMs + headMs)
+    this.#forwarder = new Forwarder(options.socketDirectory)
+    this.#public = this.#serve(false, headBytes, keepAliveMs)
+    // No deadline here: an idle connection that this side closes may carry a request by then.
+    this.#peers = this.#serve(true, headBytes + FORWARDED_BYTES, 0)
+    this.#peers.on('connection', (socket) => this.#connections.add(socket, false))
+  }
+
+  /** Sockets open, of clients and of other workers. */
+  get sockets(): number {
+    return this.#connections.size
+  }
+
+  /** Takes a client's connection, with the bytes read so far put back into it. */
+  adopt(socket: Socket): void {
+    if (this.#closed) {
+      socket.destroy()
+      return
+    }
+    this.#connections.add(socket, true)
+    this.#public.emit('connection', socket)
+  }
+
+  /** @param generations which process holds each slot; index is the slot, 0 means none */
+  fleet(generations: readonly number[]): void {
+    this.#forwarder.fleet(generations)
+  }
+
+  /** Takes forwarded requests from now on. */
+  async listen(): Promise<void> {
+    const { socketDirectory, slot, generation } = this.#options
+    const path = httpSocketPath(socketDirectory, slot, generation)
+    // Of a process that was killed.
+    await rm(path, { force: true })
+    await new Promise<void>((resolve, reject) => {
+      this.#peers.once('error', reject)
+      this.#peers.listen({ path, backlog: BACKLOG }, () => {
+        this.#peers.off('error', reject)
+        resolve()
+      })
+    })
+  }
+
+  /** Ends all connections behind what was written to them. Links should be closed before. */
+  async close(): Promise<void> {
+    this.#closed = true
+    const closed = new Promise<void>((resolve) => this.#peers.close(() => resolve()))
+    await this.#connections.close()
+    this.#forwarder.close()
+    await closed
+  }
+
+  #serve(fromPeer: boolean, maxHeaderSize: number, keepAliveTimeout: number): Server {
+    // Node answers a missing Host without a word, and drops headers past a number instead of refusing them.
+    const server = createServer({ maxHeaderSize, keepAliveTimeout, requireHostHeader: false })
+    server.maxHeadersCount = 0
+    server.headersTimeout = server.requestTimeout = 0
+    server.on('request', (req, res) => this.#take({ kind: 'request', req, res }, fromPeer))
+    server.on('upgrade', (req, socket, head) =>
+      this.#take({ kind: 'upgrade', req, socket: socket as Socket, head }, fromPeer),
+    )
+    server.on('connect', (_, socket) =>
+      this.#connections.refuse(socket as Socket, 400, 'This server is no proxy.'),
+    )
+    server.on('checkExpectation', (req, res) => {
+      this.#connections.request(req, res, PAGE_BODY_MS)
+      answer(res, 417, 'This expectation is not met here.')
+    })
+    server.on('clientError', (error, socket) => this.#malformed(error, socket as Socket))
+    return server
+  }
+
+  #take(exchange: Exchange, fromPeer: boolean): void {
+    const { req } = exchange
+    const { path, bodyMs = 45_000 } = this.#options
+    const target = requestTargetOf(req.url ?? '', path)
+    const held =
+      exchange.kind === 'upgrade'
+        ? this.#connections.upgrade(exchange.socket)
+        : this.#connections.request(req, exchange.res, target.kind === 'link' ? bodyMs : PAGE_BODY_MS)
+    if (!held) {
+      req.socket.destroy()
+      return
+    }
+    this.counters.requests++
+    const address = fromPeer ? String(req.headers[ADDRESS_HEADER] ?? '') : (req.socket.remoteAddress ?? '')
+    delete req.headers[ADDRESS_HEADER]
+    setOrigin(req, { address, segment: target.kind === 'link' ? target.segment : '' })
+    try {
+      if (!fromPeer && req.httpVersion === '1.1' && req.headers.host === undefined)
+        this.#refuse(exchange, 400, 'The Host header is missing.')
+      else if (target.kind === 'link') this.#link(exchange, target, address, fromPeer)
+      else this.#other(exchange, target)
+    } catch (error) {
+      this.#failed(exchange, error)
+    }
+  }
+
+  #other(exchange: Exchange, target: Exclude<RequestTarget, Place>): void {
+    if (target.kind === 'bad') this.#refuse(exchange, 400, target.reason)
+    else if (target.kind === 'unknown' || exchange.kind === 'upgrade')
+      this.#refuse(exchange, 404, 'There is nothing here.')
+    else void this.#page(exchange)
+  }
+
+  async #page(exchange: Exchange & { kind: 'request' }): Promise<void> {
+    try {
+      const taken = await this.#options.pages(exchange.req, exchange.res)
+      if (taken === false) this.#refuse(exchange, 404, 'There is nothing here.')
+    } catch (error) {
+      this.#failed(exchange, error)
+    }
+  }
+
+  #link(exchange: Exchange, place: Place, address: string, fromPeer: boolean): void {
+    const { req } = exchange
+    const { slot } = this.#options
+    const limit = this.#engineOf(place).opts.maxHttpBufferSize ?? Number.POSITIVE_INFINITY
+    const owner = this.#ownerOf(place)
+    if (Number(req.headers['content-length'] ?? 0) > limit)
+      this.#refuse(exchange, 413, `The body is larger than ${limit} bytes.`)
+    // engine.io knows no other methods, and answers 500.
+    else if (!METHODS.includes(req.method ?? ''))
+      this.#refuse(exchange, 405, 'This method is not taken here.')
+    // engine.io leaves such a body unread, and takes the end of reading it for a client that left.
+    else if (req.method !== 'POST' && hasBody(req))
+      this.#refuse(exchange, 400, 'Only a POST has a body here.')
+    else if (owner === slot) this.#own(exchange, place)
+    else if (fromPeer) {
+      this.counters.misplacedRefused++
+      this.#refuse(exchange, 503, 'This request was forwarded to a worker that does not own its segment.')
+    } else this.#forward(exchange, { slot: owner, url: place.url, address })
+  }
+
+  #forward(exchange: Exchange, to: Destination): void {
+    this.counters.forwarded++
+    const { req } = exchange
+    const unavailable = (): void =>
+      this.#refuse(exchange, 503, 'The worker of this segment is not available.')
+    if (exchange.kind === 'request') {
+      this.#forwarder.request(to, req, exchange.res, unavailable)
+      return
+    }
+    const { socket, head } = exchange
+    this.#forwarder.upgrade(to, req, socket, head, unavailable, () => this.#connections.ending(socket))
+  }
+
+  #ownerOf({ segment, slot }: Place): number {
+    const { placementKey, workers, slot: own } = this.#options
+    if (segment !== '') return placeSegment(placementKey, segment, workers)
+    // A slot that no worker has ever held: engine.io knows no such sid, and says so.
+    return slot === null || slot >= workers ? own : slot
+  }
+
+  #engineOf({ query }: Place): EngineHandler {
+    return query.limpet === '1' ? this.#options.links : this.#options.raw
+  }
+
+  #own(exchange: Exchange, place: Place): void {
+    const { raw } = this.#options
+    const engine = this.#engineOf(place)
+    if (engine === raw && !raw.hasListeners()) {
+      this.#refuse(exchange, 400, 'This server takes no raw connections.')
+      return
+    }
+    const req = exchange.req as IncomingMessage & { _query: Place['query'] }
+    req.url = place.url
+    // engine.io takes it from here instead of parsing the URL once more.
+    req._query = place.query
+    if (exchange.kind === 'request') engine.handleRequest(req, exchange.res)
+    else engine.handleUpgrade(req, exchange.socket, exchange.head)
+  }
+
+  #refuse(exchange: Exchange, status: number, sentence: string): void {
+    if (exchange.kind === 'request') answer(exchange.res, status, sentence)
+    else this.#connections.refuse(exchange.socket, status, sentence)
+  }
+
+  #failed(exchange: Exchange, error: unknown): void {
+    this.#options.log.error({ err: error }, 'a request handler failed')
+    this.#refuse(exchange, 500, 'The server failed to handle this request.')
+  }
+
+  #malformed(error: NodeJS.ErrnoException, socket: Socket): void {
+    if (!error.code?.startsWith('HPE_')) socket.destroy()
+    else if (error.code === 'HPE_HEADER_OVERFLOW')
+      this.#connections.refuse(
+        socket,
+        431,
+        `The request head is larger than ${this.#options.headBytes} bytes.`,
+      )
+    else this.#connections.refuse(socket, 400, 'The request is malformed.')
+  }
+}
+
+export type { Edge }
+
+export function createEdge(options: EdgeOptions): Edge {
+  return new Edge(options)
+}

@@ -1,0 +1,299 @@
+/**
+ * The `Server` an application gets, and the sessions' way to its handlers. Whatever a handler does ends in a value:
+ * a throw or a rejection never leaves this file.
+ */
+import type { IncomingMessage, ServerResponse } from 'node:http'
+import type { Logger } from 'pino'
+import type { Bus } from '../bus/bus.ts'
+import {
+  decodeQuestion,
+  decodeReply,
+  encodeQuestion,
+  encodeReply,
+  type Reply,
+  type Question as RoomQuestion,
+} from '../bus/questions.ts'
+import { LimpetError } from '../wire/codes.ts'
+import { type AnswerResult, parseFrame } from '../wire/frames.ts'
+import type { Admitted } from './admission.ts'
+import type { HelloInfo, HistoryEntry, Member, RawEngine, Room } from './api.ts'
+import { type AppContext, AppSession, type Handler } from './app-session.ts'
+import { answerAtHome, HISTORY_LIMIT_MAX } from './home.ts'
+import { frameOf, jsonObject } from './outgoing.ts'
+import { isRoomName, type Rooms } from './room.ts'
+import { Target } from './room-target.ts'
+import type { Session, Task } from './session.ts'
+import type { AppPorts, Sessions } from './sessions.ts'
+
+const HISTORY_DEFAULT = 50
+
+export type PageHandler = (req: IncomingMessage, res: ServerResponse) => unknown
+
+export interface ServerPorts {
+  readonly sessions: Sessions
+  readonly rooms: Rooms
+  readonly bus: Pick<Bus, 'ask'>
+  readonly homeOf: (room: string) => number
+}
+
+export class AppServer {
+  readonly engine: RawEngine
+  readonly log: Logger
+  readonly #payloadBytes: number
+  #ports: ServerPorts | null = null
+  #context: AppContext | null = null
+  #admit: ((hello: HelloInfo) => unknown) | null = null
+  readonly #wire: ((session: AppSession) => unknown)[] = []
+  pages: PageHandler | null = null
+  ready = false
+
+  constructor(engine: RawEngine, log: Logger, payloadBytes: number) {
+    this.engine = engine
+    this.log = log
+    this.#payloadBytes = payloadBytes
+  }
+
+  /** What the sessions need of an application, and of this process. */
+  appPorts(ids: Pick<AppPorts, 'hashKey' | 'newId'>, homeOf: (room: string) => number): AppPorts {
+    return {
+      ...ids,
+      homeOf,
+      admit: (hello) => this.#admission(hello),
+      wire: (session) => this.#wireSession(session),
+      run: (session, task) => this.#run(session, task),
+      isConcurrent: (session, event) =>
+        (session.handle as AppSession).handlersOf(event, false)[0]?.concurrent === true,
+    }
+  }
+
+  bind(ports: ServerPorts): void {
+    this.#ports = ports
+    const broadcast = this.#broadcast.bind(this)
+    this.#context = { sessions: ports.sessions, rooms: ports.rooms, broadcast }
+  }
+
+  // — the application's side —
+
+  use(admit: (hello: HelloInfo) => unknown): this {
+    this.#admit = admit
+    return this
+  }
+
+  on(_name: 'session', wire: (session: AppSession) => unknown): this {
+    this.#wire.push(wire)
+    return this
+  }
+
+  http(handler: PageHandler): this {
+    this.pages = handler
+    return this
+  }
+
+  to(room: string): Target {
+    if (!isRoomName(room)) throw new LimpetError('room_invalid')
+    return new Target(this.#broadcast.bind(this), room)
+  }
+
+  room(name: string): Room {
+    return {
+      count: async () => {
+        const reply = await this.#ask({ kind: 'count', room: name })
+        return reply.kind === 'count' ? reply.count : 0
+      },
+      members: async () => {
+        const reply = await this.#ask({ kind: 'members', room: name })
+        return reply.kind === 'members' ? (reply.members as Member[]) : []
+      },
+      history: async ({ limit = HISTORY_DEFAULT } = {}) => {
+        if (!Number.isInteger(limit) || limit < 1 || limit > HISTORY_LIMIT_MAX) {
+          throw new LimpetError('arguments_invalid', `limit is a whole number from 1 to ${HISTORY_LIMIT_MAX}`)
+        }
+        const reply = await this.#ask({ kind: 'history', room: name, limit })
+        return reply.kind === 'history' ? reply.entries.flatMap(historyEntry) : []
+      },
+    }
+  }
+
+  #broadcast(
+    room: string,
+    kind: 'event' | 'volatile' | 'question',
+    name: string,
+    args: unknown[],
+    except: readonly string[],
+  ): void {
+    if (!this.ready) throw new LimpetError('not_ready', 'the worker is not ready: nothing can be sent before')
+    this.#bound.rooms.publish(
+      room,
+      frameOf(kind, name, args, this.#payloadBytes),
+      except,
+      kind === 'volatile',
+    )
+  }
+
+  get #bound(): ServerPorts {
+    if (!this.#ports) throw new LimpetError('not_ready')
+    return this.#ports
+  }
+
+  async #ask(question: RoomQuestion): Promise<Reply> {
+    if (!isRoomName(question.room)) throw new LimpetError('room_invalid')
+    const { homeOf, bus, sessions } = this.#bound
+    const home = homeOf(question.room)
+    if (home === sessions.state.slot) return answerAtHome(sessions.state, question)
+    const reply = decodeReply(await bus.ask(home, encodeQuestion(question)))
+    if (!reply) throw new LimpetError('room_unavailable')
+    return reply
+  }
+
+  /** A question of another worker. */
+  async answer(data: Uint8Array): Promise<Uint8Array> {
+    const question = decodeQuestion(data)
+    if (!question) throw new LimpetError('arguments_invalid')
+    return encodeReply(answerAtHome(this.#bound.sessions.state, question))
+  }
+
+  // — the sessions' side —
+
+  #admission(hello: HelloInfo): Admitted | Promise<Admitted> {
+    if (!this.#admit) return { ok: true, data: {} }
+    try {
+      const result = this.#admit(hello)
+      if (isThenable(result))
+        return Promise.resolve(result)
+          .then((data) => this.#admitted(data))
+          .catch((error: unknown) => this.#refused(error))
+      return this.#admitted(result)
+    } catch (error) {
+      return this.#refused(error)
+    }
+  }
+
+  #admitted(data: unknown): Admitted {
+    return { ok: true, data: data === undefined || data === null ? {} : jsonObject(data, this.#payloadBytes) }
+  }
+
+  #refused(error: unknown): Admitted {
+    if (error instanceof LimpetError) return { ok: false, code: error.code, message: error.message }
+    this.log.error({ err: error }, 'server.use failed')
+    return { ok: false, code: 'refused', message: 'the server could not admit this client' }
+  }
+
+  #wireSession(session: Session): void {
+    const app = new AppSession(session, this.#context!)
+    session.handle = app
+    for (const wire of this.#wire) {
+      try {
+        const result = wire(app)
+        if (isThenable(result))
+          Promise.resolve(result).catch((error: unknown) =>
+            this.log.error({ err: error, session: session.id }, "a listener of 'session' failed"),
+          )
+      } catch (error) {
+        this.log.error({ err: error, session: session.id }, "a listener of 'session' failed")
+      }
+    }
+    app.wiring = false
+  }
+
+  #run(session: Session, task: Task): AnswerResult | Promise<AnswerResult> {
+    const app = session.handle as AppSession
+    switch (task.kind) {
+      case 'lifecycle': {
+        const args =
+          task.name === 'close' && session.phase.kind === 'closed'
+            ? [{ code: session.phase.code, reason: session.phase.reason }]
+            : []
+        return this.#call(
+          session,
+          task.name,
+          app.handlersOf(task.name, true).map((l) => l.handler),
+          args,
+        )
+      }
+      case 'message': {
+        const message = Object.freeze({ id: `${session.id}:${task.number}`, redelivered: false })
+        return this.#event(session, app, task.event.name, [...task.event.args, message])
+      }
+      case 'volatile':
+        return this.#event(session, app, task.event.name, [
+          ...task.event.args,
+          Object.freeze({ id: '', redelivered: false }),
+        ])
+      case 'leave':
+        return DONE
+    }
+  }
+
+  #event(
+    session: Session,
+    app: AppSession,
+    name: string,
+    args: unknown[],
+  ): AnswerResult | Promise<AnswerResult> {
+    const listeners = app.handlersOf(name, false)
+    if (listeners.length > 0)
+      return this.#call(
+        session,
+        name,
+        listeners.map((l) => l.handler),
+        args,
+      )
+    this.log.debug({ session: session.id, event: name.slice(0, 64) }, 'nobody listens to this event')
+    return { ok: false, code: 'no_handler', message: 'nobody listens to this event' }
+  }
+
+  /** The first handler answers; the others run beside it, their failures are logged. */
+  #call(
+    session: Session,
+    name: string,
+    handlers: Handler[],
+    args: unknown[],
+  ): AnswerResult | Promise<AnswerResult> {
+    const results = handlers.map((handler) => this.#callOne(session, name, handler, args))
+    if (!results.some((result) => result instanceof Promise))
+      return (results[0] as AnswerResult | undefined) ?? DONE
+    return Promise.all(results).then((settled) => settled[0]!)
+  }
+
+  #callOne(
+    session: Session,
+    name: string,
+    handler: Handler,
+    args: unknown[],
+  ): AnswerResult | Promise<AnswerResult> {
+    try {
+      const value = handler(...args)
+      if (!isThenable(value)) return { ok: true, value }
+      return Promise.resolve(value).then(
+        (settled) => ({ ok: true, value: settled }),
+        (error: unknown) => this.#failed(session, name, error),
+      )
+    } catch (error) {
+      return this.#failed(session, name, error)
+    }
+  }
+
+  /** The peer learns a code, the operator learns the cause. */
+  #failed(session: Session, name: string, error: unknown): AnswerResult {
+    if (error instanceof LimpetError) {
+      this.log.info({ session: session.id, event: name, code: error.code }, error.message)
+      return { ok: false, code: error.code, message: error.message }
+    }
+    this.log.error({ err: error, session: session.id, event: name }, 'handler failed')
+    return { ok: false, code: 'handler_failed', message: 'the handler failed' }
+  }
+}
+
+const DONE: AnswerResult = { ok: true, value: undefined }
+
+function isThenable(value: unknown): value is PromiseLike<unknown> {
+  return (
+    typeof value === 'object' && value !== null && typeof (value as { then?: unknown }).then === 'function'
+  )
+}
+
+function historyEntry(entry: { number: number; frame: string | Uint8Array }): HistoryEntry[] {
+  const message = parseFrame(entry.frame, 'server')
+  if (message?.type !== 'event') return []
+  return [{ number: entry.number, name: message.event.name, args: message.event.args }]
+}

@@ -1,0 +1,128 @@
+/**
+ * One session: the lasting conversation with one client. Plain state; `apply.ts` changes what is durable,
+ * `sessions.ts` what belongs to this process.
+ */
+import type { Code } from '../wire/codes.ts'
+import type { Data, EventBody, Frame } from '../wire/frames.ts'
+import { Acknowledger, Inbox, Outbox } from '../wire/stream.ts'
+import type { SessionData } from './api.ts'
+import type { Bundle } from './bundle.ts'
+import type { Link } from './link.ts'
+
+export type Phase =
+  | { readonly kind: 'connected' }
+  | { readonly kind: 'suspended'; readonly since: number }
+  | { readonly kind: 'closed'; readonly code: string; readonly reason: string }
+
+/**
+ * A room this session asked to be in. Each join is answered by the home; only the last one counts, and none after a
+ * leave, so the answers still to come are counted.
+ */
+export interface Membership {
+  standing: 'joining' | 'member' | 'left'
+  answersDue: number
+}
+
+/** What waits for its turn in a session, in order. */
+export type Task =
+  | {
+      readonly kind: 'message'
+      readonly number: number
+      readonly crc: number
+      readonly size: number
+      readonly event: EventBody
+      readonly wantsAnswer: boolean
+    }
+  | { readonly kind: 'volatile'; readonly event: EventBody }
+  | { readonly kind: 'lifecycle'; readonly name: 'open' | 'suspend' | 'resume' | 'close' }
+  /** The client's close has come to its turn. */
+  | { readonly kind: 'leave' }
+
+export class Session {
+  // Durable: changed by apply(record) only.
+  readonly id: string
+  readonly keyHash: string
+  readonly segment: string
+  readonly address: string
+  phase: Phase = { kind: 'connected' }
+  data: Readonly<SessionData>
+  readonly outbox = new Outbox<Frame>()
+  /** Messages 1 … handled are finished, with what they caused. */
+  handled = 0
+  /** Rolling check over messages 1 … handled. */
+  handledCheck = 0
+  /** Finished ahead of their turn (concurrent handlers, answers): number → crc. */
+  finishedAhead: Map<number, number> | null = null
+  /** `open` (message 0) is finished. */
+  opened = false
+  instance = ''
+  attempt = 0
+  /** Last attempts of instances before the current one, newest last: a late hello of theirs cannot take over. */
+  formerAttempts: Map<string, number> | null = null
+  rooms: Map<string, Membership> | null = null
+
+  // Of this process.
+  link: Link | null = null
+  /** Frames 1 … cursor were given to the current link. */
+  cursor = 0
+  /** Frames 1 … given were given to some link: the client cannot have received more. */
+  given = 0
+  /** Where this turn's frames stand in the shared sequence; null when none came, or the link was behind. */
+  bundle: Bundle | null = null
+  dirty = false
+  /** Uncounted frames that go before (welcome, received) and after (volatile) this turn's counted ones. */
+  before: Data[] | null = null
+  after: (Data | Frame)[] | null = null
+  /** Said on the link once its frames are out: the session ends. */
+  farewell: { readonly frame: string; readonly keepLink: boolean } | null = null
+  /** What was accepted from the client, in memory. */
+  readonly inbox = new Inbox()
+  takenBytes = 0
+  readonly acknowledger = new Acknowledger()
+  acknowledgeQueued = false
+  readonly queue: Task[] = []
+  running = false
+  reading = true
+  /** The client said close: what it sent before is still handled, then the session ends. */
+  leaving = false
+  questions: Map<number, Question> | null = null
+  joins: Map<string, Deferred> | null = null
+  /** The application's half, made by server.ts. */
+  handle: unknown = null
+
+  constructor(id: string, keyHash: string, segment: string, address: string, data: SessionData) {
+    this.id = id
+    this.keyHash = keyHash
+    this.segment = segment
+    this.address = address
+    this.data = data
+  }
+
+  get closed(): boolean {
+    return this.phase.kind === 'closed'
+  }
+}
+
+/** A `join` of this process that waits for the room's home; `promise` is shared by those who ask twice. */
+export interface Deferred {
+  readonly promise: Promise<void>
+  resolve(): void
+  reject(error: Error): void
+}
+
+/** An `emitWithAck` of this process that waits for its answer. */
+export interface Question {
+  resolve(value: unknown): void
+  reject(code: string, message?: string): void
+}
+
+/** Remembered of a dead session: what a returning client is told. */
+export interface Tombstone {
+  readonly code: Code | (string & {})
+  readonly reason: string
+  /** `gone`: begin a new session; `close`: the server ended it, do not. */
+  readonly says: 'gone' | 'close'
+  readonly handled: number
+  readonly taken: number
+  readonly until: number
+}

@@ -1,0 +1,76 @@
+/**
+ * The rule of output commit: all that happens in one turn of the event loop is one batch of records; the batch is
+ * written to the journal, then what it caused leaves: frames to links, items to the bus.
+ */
+import type { Bus } from '../bus/bus.ts'
+import { apply } from './apply.ts'
+import { Bundle } from './bundle.ts'
+import { flushSession } from './flush.ts'
+import type { Journal } from './journal.ts'
+import type { Link } from './link.ts'
+import type { StateRecord } from './record.ts'
+import type { Session } from './session.ts'
+import type { WorkerState } from './state.ts'
+
+export interface TurnPorts {
+  readonly journal: Journal
+  readonly bus: Pick<Bus, 'flush' | 'received'>
+  /** Runs the commit in the check phase, behind the poll phase's callbacks and their microtasks. */
+  defer(commit: () => void): void
+  /** Ends a session whose outbox was full, with records of its own. */
+  overflowed(session: Session): void
+  /** `gone` is out and the link is free for another hello. */
+  parted(link: Link): void
+}
+
+export class Turn {
+  readonly #state: WorkerState
+  readonly #ports: TurnPorts
+  readonly #heardFrom = new Set<number>()
+  #records: StateRecord[] = []
+  #due = false
+
+  constructor(state: WorkerState, ports: TurnPorts) {
+    this.#state = state
+    this.#ports = ports
+  }
+
+  record(record: StateRecord): void {
+    apply(this.#state, record)
+    this.#records.push(record)
+    if (record.type === 'itemTaken') this.#heardFrom.add(record.from)
+    this.wake()
+  }
+
+  /** Something is to leave that needs no record: a welcome, a count, frames a link was not ready for. */
+  wake(): void {
+    if (this.#due) return
+    this.#due = true
+    this.#ports.defer(() => this.commit())
+  }
+
+  commit(): void {
+    const state = this.#state
+    while (state.overflowed.length > 0) {
+      const sessions = state.overflowed
+      state.overflowed = []
+      for (const session of sessions) this.#ports.overflowed(session)
+    }
+    this.#due = false
+    if (this.#records.length > 0) {
+      const records = this.#records
+      this.#records = []
+      this.#ports.journal.write(records)
+    }
+    for (const from of this.#heardFrom) this.#ports.bus.received(from, state.received(from))
+    this.#heardFrom.clear()
+    const dirty = state.dirty
+    state.dirty = []
+    state.root = new Bundle(null, null)
+    for (const session of dirty) {
+      const link = flushSession(session)
+      if (link) this.#ports.parted(link)
+    }
+    this.#ports.bus.flush()
+  }
+}

@@ -1,0 +1,257 @@
+/**
+ * A worker process: engine.io links, sessions, rooms, the mesh and the application, tied together. Obeys the primary
+ * alone; `lib/work.ts` runs it.
+ */
+import { createHash, randomBytes } from 'node:crypto'
+import type { IncomingMessage } from 'node:http'
+import { pathToFileURL } from 'node:url'
+import type { Logger } from 'pino'
+import type { Bus } from '../bus/bus.ts'
+import { decodeItem } from '../bus/items.ts'
+import { createMesh } from '../bus/mesh.ts'
+import { createLog } from '../log.ts'
+import type { Options } from '../options.ts'
+import { placeRoom } from '../placement.ts'
+import { isToWorker, type Start, type ToPrimary, type ToWorker } from '../wire/ipc.ts'
+import { createLinkEngine, createRawEngine } from './engine.ts'
+import { adoptHandle } from './handle.ts'
+import { createEdge } from './http.ts'
+import { memoryOnly } from './journal.ts'
+import { originOf } from './origin.ts'
+import { Rooms } from './room.ts'
+import { AppServer, type PageHandler } from './server.ts'
+import { Sessions } from './sessions.ts'
+import { WorkerState } from './state.ts'
+import { Turn } from './turn.ts'
+
+/** Rooms without members whose history a home still keeps. */
+const EMPTY_ROOMS = 1000
+/** How late a deadline may be noticed. */
+const TICK_MS = 50
+/** How long a question to another worker may take. */
+const ASK_MS = 5000
+
+export interface WorkerParts {
+  /** Runs where no application was given. */
+  readonly builtIn: (server: AppServer, path: string) => unknown
+  /** Pages of limpet itself, asked before the application's; false where the path is not one. */
+  readonly pages: () => PageHandler
+}
+
+/** Runs until the primary says stop or is gone. */
+export function runWorker(parts: WorkerParts): void {
+  // pm2 and terminals signal the whole group; a worker obeys its primary.
+  for (const signal of ['SIGINT', 'SIGTERM', 'SIGHUP'] as const) process.on(signal, () => {})
+  process.on('disconnect', () => process.exit(0))
+  let worker: Promise<Worker> | null = null
+  process.on('message', (message: unknown, handle: unknown) => {
+    if (!isToWorker(message)) return
+    if (message.type === 'start') worker = start(message, parts)
+    else void worker?.then((running) => running.obey(message, handle))
+  })
+  tell({ type: 'up' })
+}
+
+function tell(message: ToPrimary): void {
+  process.send?.(message)
+}
+
+/** The application cannot be loaded: trying again would not help. */
+class AppError extends Error {}
+
+/** Never settles where the worker cannot start: the primary was told, and ends the process. */
+async function start(message: Start, parts: WorkerParts): Promise<Worker> {
+  const log = createLog((message.options as unknown as Options).logLevel, { slot: message.slot })
+  surviveTheApplication(log)
+  try {
+    const worker = new Worker(message, log)
+    await worker.open(parts)
+    tell({ type: 'ready' })
+    return worker
+  } catch (error) {
+    const reason = error instanceof Error ? error.message : String(error)
+    tell({ type: 'failed', reason, fatal: error instanceof AppError })
+    return new Promise(() => {})
+  }
+}
+
+/** A rejected promise or a throw out of an application's own callbacks is logged; it never takes the others down. */
+function surviveTheApplication(log: Logger): void {
+  process.on('unhandledRejection', (error) =>
+    log.error({ err: error }, 'a promise was rejected and nobody listened'),
+  )
+  process.on('uncaughtException', (error) => log.error({ err: error }, 'an exception was not caught'))
+}
+
+class Worker {
+  readonly #start: Start
+  readonly #options: Options
+  readonly #log: Logger
+  readonly #state: WorkerState
+  readonly #turn: Turn
+  readonly #sessions: Sessions
+  readonly #rooms: Rooms
+  readonly #links: ReturnType<typeof createLinkEngine>
+  readonly #raw: ReturnType<typeof createRawEngine>
+  readonly #server: AppServer
+  #bus: Bus | null = null
+  #edge: ReturnType<typeof createEdge> | null = null
+  #clock: NodeJS.Timeout | null = null
+
+  constructor(message: Start, log: Logger) {
+    this.#start = message
+    this.#log = log
+    const options = message.options as unknown as Options
+    this.#options = options
+    const { slot } = message
+    const { payloadBytes, outboxBytes, history, pingIntervalMs, pingTimeoutMs } = options
+    const engine = {
+      slot,
+      payloadBytes,
+      pingIntervalMs,
+      pingTimeoutMs,
+      addressOf: (req: IncomingMessage) => originOf(req).address,
+      segmentOf: (req: IncomingMessage) => originOf(req).segment,
+    }
+    this.#raw = createRawEngine(engine)
+    this.#server = new AppServer(this.#raw, log, payloadBytes)
+    this.#state = new WorkerState(slot, { outboxBytes, history, emptyRooms: EMPTY_ROOMS })
+    this.#turn = this.#makeTurn()
+    const ids = {
+      hashKey: (key: string) => createHash('sha256').update(key).digest('base64url'),
+      newId: () => randomBytes(15).toString('base64url'),
+    }
+    this.#sessions = new Sessions(
+      this.#state,
+      this.#turn,
+      options,
+      this.#server.appPorts(ids, this.#homeOf),
+      Date.now,
+    )
+    this.#rooms = new Rooms(this.#sessions, options, this.#homeOf)
+    this.#links = createLinkEngine(engine, this.#sessions)
+  }
+
+  readonly #homeOf = (room: string): number => placeRoom(this.#start.placementKey, room, this.#start.workers)
+
+  #makeTurn(): Turn {
+    const { flushMs } = this.#options
+    return new Turn(this.#state, {
+      journal: memoryOnly,
+      bus: {
+        flush: () => this.#bus?.flush(),
+        received: (from, count) => this.#bus?.received(from, count),
+      },
+      defer: (commit) => void (flushMs > 0 ? setTimeout(commit, flushMs) : setImmediate(commit)),
+      overflowed: (session) =>
+        this.#sessions.end(
+          session,
+          'outbox_overflow',
+          'the client did not take its messages in time',
+          'gone',
+        ),
+      parted: (link) => this.#sessions.parted(link),
+    })
+  }
+
+  async open(parts: WorkerParts): Promise<void> {
+    const bus = await this.#openMesh()
+    this.#bus = bus
+    this.#server.bind({ sessions: this.#sessions, rooms: this.#rooms, bus, homeOf: this.#homeOf })
+    await this.#loadApp(parts)
+    this.#edge = this.#makeEdge(parts.pages())
+    await this.#edge.listen()
+    this.#clock = setInterval(() => {
+      if (!this.#sessions.idle) this.#sessions.tick()
+    }, TICK_MS)
+    this.#server.ready = true
+  }
+
+  #openMesh(): Promise<Bus> {
+    const { slot, generation, socketDirectory: directory } = this.#start
+    return createMesh({
+      slot,
+      generation,
+      directory,
+      epoch: randomBytes(12).toString('base64url'),
+      streams: this.#state,
+      log: this.#log,
+      askTimeoutMs: ASK_MS,
+      events: {
+        item: (from, number, data) => this.#item(from, number, data),
+        acknowledged: (to, count) => this.#turn.record({ type: 'itemsReceived', to, count }),
+        reset: (peer) => this.#rooms.peerReset(peer),
+        ask: (_from, data) => this.#server.answer(data),
+      },
+    })
+  }
+
+  #item(from: number, number: number, data: Uint8Array): void {
+    const item = decodeItem(data)
+    if (item) return this.#rooms.item(from, number, item)
+    this.#log.error({ from, number }, 'a peer sent a malformed item')
+    this.#turn.record({ type: 'itemTaken', from, number })
+  }
+
+  #makeEdge(own: PageHandler): ReturnType<typeof createEdge> {
+    const { slot, workers, generation, placementKey, socketDirectory } = this.#start
+    const raw = this.#raw
+    return createEdge({
+      ...this.#options,
+      slot,
+      workers,
+      generation,
+      placementKey,
+      socketDirectory,
+      links: this.#links,
+      raw: {
+        opts: raw.opts,
+        handleRequest: (req, res) => raw.handleRequest(req as never, res as never),
+        handleUpgrade: (req, socket, head) => raw.handleUpgrade(req as never, socket, head),
+        hasListeners: () => raw.listenerCount('connection') > 0,
+      },
+      pages: (req, res) => own(req, res) !== false || (this.#server.pages?.(req, res) ?? false),
+      log: this.#log,
+    })
+  }
+
+  async #loadApp(parts: WorkerParts): Promise<void> {
+    const { app } = this.#start
+    if (app === null) return void (await parts.builtIn(this.#server, this.#options.path))
+    try {
+      const module = (await import(pathToFileURL(app).href)) as { default?: unknown }
+      if (typeof module.default !== 'function') throw new Error('its default export is not a function')
+      await module.default(this.#server)
+    } catch (error) {
+      const [line] = String(error instanceof Error ? error.message : error).split('\n', 1)
+      throw new AppError(`the application cannot be loaded: ${line}`)
+    }
+  }
+
+  obey(message: Exclude<ToWorker, Start>, handle: unknown): void {
+    switch (message.type) {
+      case 'connection': {
+        const socket = adoptHandle(handle, message.head)
+        if (socket) this.#edge?.adopt(socket)
+        return
+      }
+      case 'fleet':
+        this.#bus?.fleet(message.generations)
+        this.#edge?.fleet(message.generations)
+        return
+      case 'stop':
+        void this.#stop()
+    }
+  }
+
+  async #stop(): Promise<void> {
+    if (this.#clock) clearInterval(this.#clock)
+    this.#sessions.shutDown()
+    this.#raw.close()
+    this.#links.close()
+    this.#turn.commit()
+    await Promise.all([this.#edge?.close(), this.#bus?.close()])
+    tell({ type: 'stopped' })
+    process.disconnect()
+  }
+}
