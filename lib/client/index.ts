@@ -1,0 +1,10 @@
+/** The public client API. */
+
+export { CODES, type Code, LimpetError, type Retry } from '../wire/codes.ts'
+export type { AnyEvents, Events } from '../wire/events.ts'
+export type { Client, ClientLifecycle, ClientListener } from './api.ts'
+export { connect } from './client.ts'
+export type { PendingSend } from './conversation.ts'
+export type { Discontinuity, StateName } from './effects.ts'
+export type { LinkTransport } from './link.ts'
+export type { ClientOptions } from './options.ts'
