@@ -1,0 +1,84 @@
+/** The chat's page and the client script, read once at start and served from memory. */
+import { createHash } from 'node:crypto'
+import { readFileSync } from 'node:fs'
+import type { IncomingMessage, ServerResponse } from 'node:http'
+
+/** Answers the request and returns true, or returns false: the path is not one of its own. */
+export type Pages = (req: IncomingMessage, res: ServerResponse) => boolean
+
+interface Page {
+  readonly body: Buffer
+  readonly type: string
+  readonly etag: string
+}
+
+/** Where `npm run build` puts the bundled files. */
+const BUILT = new URL('./public/', import.meta.url)
+
+const HEADERS = {
+  // Nothing inline, nothing foreign. 'self' covers the WebSocket of the same host and port.
+  'content-security-policy':
+    "default-src 'none'; script-src 'self'; style-src 'self'; img-src 'self'; connect-src 'self'; " +
+    "base-uri 'none'; form-action 'none'; frame-ancestors 'none'",
+  'x-content-type-options': 'nosniff',
+  'referrer-policy': 'same-origin',
+  // Kept by browsers, asked for each time: a deploy shows at once, an unchanged file costs a 304.
+  'cache-control': 'no-cache',
+}
+
+/** `/client.js`: the client as one script with the global `limpet`. Throws where the build is missing. */
+export function clientScript(folder = BUILT): Pages {
+  return serve(new Map([['/client.js', page(folder, 'client.js', 'text/javascript')]]))
+}
+
+/**
+ * The chat's page at `/`, with its style, script and icon. Throws where the build is missing.
+ * @param path where the server takes links: written into the page
+ */
+export function chatPages(path = '/api/', folder = BUILT): Pages {
+  return serve(
+    new Map([
+      ['/', page(folder, 'index.html', 'text/html', (html) => withPath(html, path))],
+      ['/style.css', page(folder, 'style.css', 'text/css')],
+      ['/page.js', page(folder, 'page.js', 'text/javascript')],
+      ['/icon.svg', page(folder, 'icon.svg', 'image/svg+xml')],
+    ]),
+  )
+}
+
+function page(folder: URL, name: string, type: string, change = (text: string) => text): Page {
+  const body = Buffer.from(change(readFileSync(new URL(name, folder), 'utf8')))
+  const etag = `"${createHash('sha256').update(body).digest('base64url').slice(0, 22)}"`
+  return { body, type: `${type}; charset=utf-8`, etag }
+}
+
+function withPath(html: string, path: string): string {
+  const value = path.replaceAll('&', '&amp;').replaceAll('"', '&quot;')
+  return html.replace('data-path="/api/"', () => `data-path="${value}"`)
+}
+
+function serve(pages: ReadonlyMap<string, Page>): Pages {
+  return (req, res) => {
+    const found = pages.get((req.url ?? '').split('?', 1)[0] ?? '')
+    if (!found) return false
+    if (req.method !== 'GET' && req.method !== 'HEAD') {
+      const sentence = 'This page can only be read.\n'
+      res.writeHead(405, { allow: 'GET, HEAD', 'content-type': 'text/plain; charset=utf-8' }).end(sentence)
+      return true
+    }
+    const headers = { ...HEADERS, etag: found.etag }
+    if (isKnown(req.headers['if-none-match'], found.etag)) {
+      res.writeHead(304, headers).end()
+      return true
+    }
+    res.writeHead(200, { ...headers, 'content-type': found.type, 'content-length': found.body.length })
+    res.end(req.method === 'HEAD' ? undefined : found.body)
+    return true
+  }
+}
+
+/** The weak comparison of RFC 9110: a proxy that compresses turns our tag into `W/"…"`. */
+function isKnown(header: string | undefined, etag: string): boolean {
+  if (header === undefined) return false
+  return header.split(',').some((tag) => tag.trim() === '*' || tag.trim().replace(/^W\//, '') === etag)
+}
