@@ -1,0 +1,220 @@
+/**
+ * Every option of `bin/serve`, declared once: name, unit, default, check, help. A flag wins over the environment
+ * (`--grace-ms` is `LIMPET_GRACE_MS`), the environment over the default. `--help` is made from this table.
+ */
+import { availableParallelism } from 'node:os'
+import { parseArgs } from 'node:util'
+
+interface WholeNumber {
+  readonly name: string
+  /** Also the last part of the name, so that nobody has to guess; null counts things. */
+  readonly unit: 'ms' | 'bytes' | null
+  readonly default: number
+  readonly min: number
+  readonly max: number
+  readonly help: string
+}
+
+interface Text {
+  readonly name: string
+  readonly default: string
+  /** What the value must be, in words. */
+  readonly form: string
+  readonly pattern: RegExp
+  readonly help: string
+}
+
+// setTimeout fires at once past this.
+const MS_MAX = 2 ** 31 - 1
+const BYTES_MAX = Number.MAX_SAFE_INTEGER
+
+function ms<N extends string>(name: N, value: number, help: string, min = 1) {
+  return { name, unit: 'ms', default: value, min, max: MS_MAX, help } as const
+}
+
+function bytes<N extends string>(name: N, value: number, help: string, min: number, max = BYTES_MAX) {
+  return { name, unit: 'bytes', default: value, min, max, help } as const
+}
+
+function count<N extends string>(name: N, value: number, help: string, min: number, max: number) {
+  return { name, unit: null, default: value, min, max, help } as const
+}
+
+const TABLE = [
+  count('port', 8080, 'port to listen on; 0 takes any free one', 0, 65535),
+  {
+    name: 'host',
+    default: '127.0.0.1',
+    form: 'a host name or address',
+    pattern: /^[^\s/]+$/,
+    help: 'address to listen on',
+  },
+  {
+    name: 'path',
+    default: '/api/',
+    form: 'a path that begins and ends with /, like /api/',
+    pattern: /^\/([A-Za-z0-9_~.-]+\/)+$/,
+    help: 'what comes before the segment in a URL',
+  },
+  count('workers', availableParallelism(), 'worker processes, one per core by default', 1, 1024),
+  ms('grace-ms', 120_000, 'how long a session without a link waits for its client', 0),
+  bytes('outbox-bytes', 1_048_576, 'what may wait for one session before it is closed', 1024),
+  bytes('payload-bytes', 4_194_304, 'the largest message taken or sent', 1024, 268_435_456),
+  bytes(
+    'taken-bytes',
+    4_194_304,
+    'per session, what is taken before reading stops until it is handled',
+    1024,
+  ),
+  bytes('bus-bytes', 67_108_864, 'what may wait for one other worker', 65_536),
+  bytes('head-bytes', 16_384, 'the largest head of an HTTP request', 256, 1_048_576),
+  ms('head-ms', 5000, 'how long the head of an HTTP request may take'),
+  ms('hello-ms', 5000, 'how long a new link may take to say hello'),
+  ms('shutdown-ms', 5000, 'how long an orderly stop may take'),
+  ms('ping-interval-ms', 25_000, 'how often a link is probed'),
+  ms('ping-timeout-ms', 20_000, 'how long a probed link may stay silent'),
+  ms('flush-ms', 0, 'waits this long before sending, to send more at once', 0),
+  count('rooms-per-session', 100, 'rooms that one session may be in', 1, 1_000_000),
+  count('history', 100, 'messages of a room that its home keeps', 0, 100_000),
+  count('handovers-waiting', 10_000, 'connections that may wait for one worker', 1, 1_000_000),
+  {
+    name: 'journal',
+    default: '.limpet',
+    form: 'a directory',
+    pattern: /^[^\0]+$/,
+    help: 'directory that survives the server (--no-journal: none)',
+  },
+  { name: 'bus', default: 'local', form: 'local', pattern: /^local$/, help: 'what carries room messages' },
+  {
+    name: 'log-level',
+    default: 'info',
+    form: 'one of trace, debug, info, warn, error, fatal, silent',
+    pattern: /^(trace|debug|info|warn|error|fatal|silent)$/,
+    help: 'what is logged on stderr',
+  },
+] as const satisfies readonly (WholeNumber | Text)[]
+
+type Row = (typeof TABLE)[number]
+type Camel<S extends string> = S extends `${infer A}-${infer B}` ? `${A}${Capitalize<Camel<B>>}` : S
+type Value<R extends Row> = R extends { default: number }
+  ? number
+  : R['name'] extends 'journal'
+    ? string | null
+    : string
+
+/** Values by name in camel case: `--grace-ms` is `graceMs`. `journal` is null with `--no-journal`. */
+export type Options = { readonly [R in Row as Camel<R['name']>]: Value<R> }
+
+export type Parsed =
+  | { readonly kind: 'run'; readonly options: Options; readonly app: string | null }
+  /** One sentence for stderr. */
+  | { readonly kind: 'wrong'; readonly message: string }
+  | { readonly kind: 'help'; readonly text: string }
+  | { readonly kind: 'version' }
+
+type Env = Readonly<Record<string, string | undefined>>
+
+/** Words that `bin/serve` keeps for itself; an application file of that name is written `./reload`. */
+const RESERVED = new Set(['reload', 'top', 'inspect'])
+
+/** @param argv what follows the name of the program */
+export function parseOptions(argv: readonly string[], env: Env): Parsed {
+  const flags = readFlags(argv)
+  if (typeof flags === 'string') return wrong(flags)
+  if (flags.values.help) return { kind: 'help', text: helpText() }
+  if (flags.values.version) return { kind: 'version' }
+  const [app, extra] = flags.positionals
+  if (extra !== undefined) return wrong(`one application file at most, and not also '${extra}'`)
+  if (app !== undefined && RESERVED.has(app))
+    return wrong(`there is no command '${app}' yet; an application file of that name is written ./${app}`)
+
+  const options: Record<string, unknown> = {}
+  for (const row of TABLE) {
+    const flag = flags.values[row.name] as string | undefined
+    const variable = variableOf(row.name)
+    const text = flag ?? (env[variable] || undefined)
+    const value = text === undefined ? row.default : read(row, text)
+    if (value === null)
+      return wrong(`${flag === undefined ? variable : `--${row.name}`} must be ${formOf(row)}`)
+    options[camel(row.name)] = value
+  }
+  const journal = journalFlags(flags.values, env)
+  if (journal === 'both') return wrong('--journal and --no-journal exclude each other')
+  if (journal === 'off') options.journal = null
+  const complete = options as Options
+  // A message that is larger than what may be taken would stop its link for ever.
+  if (complete.takenBytes < complete.payloadBytes)
+    return wrong('--taken-bytes must not be less than --payload-bytes')
+  return { kind: 'run', options: complete, app: app ?? null }
+}
+
+function wrong(message: string): Parsed {
+  return { kind: 'wrong', message: `${message} (see --help)` }
+}
+
+function readFlags(argv: readonly string[]) {
+  try {
+    return parseArgs({
+      args: [...argv],
+      allowPositionals: true,
+      options: {
+        help: { type: 'boolean', short: 'h' },
+        version: { type: 'boolean', short: 'v' },
+        'no-journal': { type: 'boolean' },
+        ...Object.fromEntries(TABLE.map((row) => [row.name, { type: 'string' as const }])),
+      },
+    }) as { values: Record<string, string | boolean | undefined>; positionals: string[] }
+  } catch (error) {
+    // Node adds advice about `--` and whole paragraphs; the first sentence says what is wrong.
+    return (error as Error).message.split(/\. |\.?\n/)[0] ?? 'wrong option'
+  }
+}
+
+function read(row: WholeNumber | Text, text: string): number | string | null {
+  if ('pattern' in row) {
+    const value = row.name === 'path' && !text.endsWith('/') ? `${text}/` : text
+    return row.pattern.test(value) ? value : null
+  }
+  const value = /^[0-9]{1,16}$/.test(text) ? Number(text) : Number.NaN
+  return value >= row.min && value <= row.max ? value : null
+}
+
+function formOf(row: WholeNumber | Text): string {
+  if ('pattern' in row) return row.form
+  const unit = row.unit === null ? '' : row.unit === 'ms' ? ' of milliseconds' : ' of bytes'
+  return `a whole number${unit} from ${row.min} to ${row.max}`
+}
+
+/** A flag wins over both variables; two answers at one level are a mistake, not a choice. */
+function journalFlags(flags: Record<string, unknown>, env: Env): 'on' | 'off' | 'both' {
+  if (flags['no-journal']) return flags.journal === undefined ? 'off' : 'both'
+  if (flags.journal !== undefined || !['1', 'true', 'yes'].includes(env.LIMPET_NO_JOURNAL ?? '')) return 'on'
+  return env.LIMPET_JOURNAL ? 'both' : 'off'
+}
+
+function variableOf(name: string): string {
+  return `LIMPET_${name.toUpperCase().replaceAll('-', '_')}`
+}
+
+function camel(name: string): string {
+  return name.replace(/-([a-z])/g, (_, letter: string) => letter.toUpperCase())
+}
+
+function helpText(): string {
+  const rows = TABLE.map((row: WholeNumber | Text) => {
+    const unit =
+      'unit' in row ? (row.unit === 'ms' ? ' MS' : row.unit === 'bytes' ? ' BYTES' : ' N') : ' TEXT'
+    return `  ${`--${row.name}${unit}`.padEnd(26)}${row.help} (${row.default})`
+  })
+  return [
+    'limpet [app.js] [options]',
+    '',
+    'Serves an application, or the built-in chat when none is given.',
+    '',
+    ...rows,
+    `  ${'--no-journal'.padEnd(26)}keep nothing on disk`,
+    `  ${'--help, --version'.padEnd(26)}`.trimEnd(),
+    '',
+    'In brackets: the default. Each option is also read from the environment: --grace-ms is LIMPET_GRACE_MS.',
+  ].join('\n')
+}

@@ -1,0 +1,125 @@
+/** Accepts connections, reads the first request head of each, and lets go of it: to a worker, or with an answer. */
+import net from 'node:net'
+import type { Logger } from 'pino'
+import type { Options } from '../options.ts'
+import { type Answer, encodeAnswer, HEAD_CUT, HEAD_LATE, NO_WORKER, STOPPING } from './answer.ts'
+import { Deadlines } from './deadlines.ts'
+import type { Arrival } from './handover.ts'
+import { type Head, HeadReader } from './head.ts'
+import { acceptRaw, detach, type RawHandle, wrap } from './raw.ts'
+
+export interface AcceptorSetup {
+  readonly options: Pick<Options, 'port' | 'host' | 'path' | 'headBytes' | 'headMs'>
+  readonly log: Logger
+  /** Takes the connection over, or returns false: then the client gets 503. */
+  readonly place: (arrival: Arrival) => boolean
+  readonly health: () => Answer
+}
+
+/** A connection whose first head is not complete. */
+interface Reading {
+  readonly socket: net.Socket
+  readonly head: HeadReader
+}
+
+/** How long an answered client may take to close its side: closing at once could reset the answer away. */
+const LINGER_MS = 1000
+
+export class Acceptor {
+  readonly #setup: AcceptorSetup
+  readonly #server = net.createServer()
+  readonly #reading: Deadlines<Reading>
+  readonly #lingering = new Deadlines<net.Socket>(LINGER_MS, (socket) => socket.destroy())
+  #open = false
+
+  constructor(setup: AcceptorSetup) {
+    this.#setup = setup
+    this.#reading = new Deadlines(setup.options.headMs, (late) => {
+      this.#answer(late.socket, this.#open ? HEAD_LATE : STOPPING)
+    })
+  }
+
+  /** Resolves to the port; rejects with the error of listen(2). */
+  listen(): Promise<number> {
+    const { port, host } = this.#setup.options
+    const server = this.#server
+    return new Promise((resolve, reject) => {
+      server.once('error', reject)
+      // The kernel cuts the backlog down to what it allows; a crowd coming back should find all of that.
+      server.listen({ port, host, backlog: 4096 }, () => {
+        server.off('error', reject)
+        this.#open = true
+        acceptRaw(
+          server,
+          (handle) => this.#accepted(handle),
+          (errno) => this.#setup.log.warn({ errno }, 'a connection could not be accepted'),
+        )
+        resolve((server.address() as net.AddressInfo).port)
+      })
+    })
+  }
+
+  /** Connections whose head is still being read. */
+  get reading(): number {
+    return this.#reading.size
+  }
+
+  /** For a connection that no worker can take any more. */
+  refuse(handle: RawHandle): void {
+    const socket = wrap(handle, () => {})
+    socket.on('error', () => {})
+    this.#answer(socket, this.#open ? NO_WORKER : STOPPING)
+  }
+
+  /** Accepts nothing more; who has not finished its head is told so. */
+  close(): void {
+    this.#open = false
+    this.#server.close()
+    this.#reading.close()
+  }
+
+  /** After close(): cuts the clients that were answered and still hold on. */
+  end(): void {
+    this.#lingering.close()
+  }
+
+  #accepted(handle: RawHandle): void {
+    const head = new HeadReader(this.#setup.options.path, this.#setup.options.headBytes)
+    const socket = wrap(handle, (bytes) => {
+      // What comes after an answer is read only so that the answer is not reset away.
+      if (this.#reading.has(reading)) this.#read(reading, head.push(bytes))
+    })
+    const reading: Reading = { socket, head }
+    this.#reading.add(reading)
+    socket.on('error', () => {})
+    socket.on('close', () => this.#reading.delete(reading))
+    socket.on('end', () => {
+      if (!this.#reading.delete(reading)) return
+      if (socket.bytesRead > 0) this.#answer(socket, HEAD_CUT)
+      else socket.destroy()
+    })
+  }
+
+  #read(reading: Reading, head: Head): void {
+    if (head.kind === 'more') return
+    this.#reading.delete(reading)
+    const { socket } = reading
+    if (head.kind === 'bad') {
+      this.#setup.log.debug({ status: head.status }, head.reason)
+      this.#answer(socket, { status: head.status, body: head.reason })
+    } else if (head.route.kind === 'health' && (head.method === 'GET' || head.method === 'HEAD')) {
+      this.#answer(socket, this.#setup.health(), head.method === 'HEAD')
+    } else {
+      const handle = detach(socket)
+      if (!handle) socket.destroy()
+      else if (!this.#setup.place({ handle, head: head.bytes, route: head.route })) this.refuse(handle)
+    }
+  }
+
+  #answer(socket: net.Socket, answer: Answer, bare = false): void {
+    if (socket.destroyed) return
+    socket.end(encodeAnswer(answer, bare))
+    this.#lingering.add(socket)
+    socket.on('close', () => this.#lingering.delete(socket))
+  }
+}

@@ -1,0 +1,49 @@
+/** One timer for many things that all have the same time to finish: the oldest is always the first to be late. */
+export class Deadlines<T> {
+  readonly #since = new Map<T, number>()
+  readonly #ms: number
+  readonly #late: (item: T) => void
+  readonly #timer: NodeJS.Timeout
+
+  /** @param ms each item's time, kept to about a tenth */
+  constructor(ms: number, late: (item: T) => void) {
+    this.#ms = ms
+    this.#late = late
+    this.#timer = setInterval(() => this.#expire(), Math.max(5, Math.min(250, ms / 10))).unref()
+  }
+
+  add(item: T): void {
+    this.#since.set(item, performance.now())
+  }
+
+  /** Whether it was still waiting. */
+  delete(item: T): boolean {
+    return this.#since.delete(item)
+  }
+
+  has(item: T): boolean {
+    return this.#since.has(item)
+  }
+
+  get size(): number {
+    return this.#since.size
+  }
+
+  /** Ends all that still wait, as if they were late. */
+  close(): void {
+    clearInterval(this.#timer)
+    this.#expireBefore(Number.POSITIVE_INFINITY)
+  }
+
+  #expire(): void {
+    this.#expireBefore(performance.now() - this.#ms)
+  }
+
+  #expireBefore(time: number): void {
+    for (const [item, since] of this.#since) {
+      if (since > time) return
+      this.#since.delete(item)
+      this.#late(item)
+    }
+  }
+}

@@ -1,0 +1,93 @@
+/**
+ * The connections on their way to one worker process. Node would queue them too, but quadratically, and when the
+ * worker dies it forgets them: clients hang, descriptors leak. So one is in flight, the others wait here.
+ */
+import type { Worker } from 'node:cluster'
+import type { Route } from '../placement.ts'
+import type { RawHandle } from './raw.ts'
+
+export interface Arrival {
+  readonly handle: RawHandle
+  /** Every byte read from it. */
+  readonly head: Uint8Array
+  readonly route: Route
+}
+
+/** The worker got the message without its descriptor (it had none left): tried so often before giving up. */
+const TRIES = 3
+
+export class Handover {
+  readonly #worker: Worker
+  readonly #limit: number
+  readonly #lost: (arrival: Arrival) => void
+  readonly #waiting: Arrival[] = []
+  #flying: Arrival | null = null
+  #tries = 0
+  /** Node still needs the handle until the send is written. */
+  #written = true
+  #closed = false
+
+  /**
+   * @param limit connections that may wait
+   * @param lost one that the worker cannot take though it lives
+   */
+  constructor(worker: Worker, limit: number, lost: (arrival: Arrival) => void) {
+    this.#worker = worker
+    this.#limit = limit
+    this.#lost = lost
+    worker.process.on('internalMessage', this.#confirmed)
+  }
+
+  /** False when too many wait already, or the worker is gone: the connection stays the caller's. */
+  push(arrival: Arrival): boolean {
+    if (this.#closed || this.#waiting.length >= this.#limit) return false
+    this.#waiting.push(arrival)
+    this.#next()
+    return true
+  }
+
+  /**
+   * The worker is gone, and its channel read to the end. What it never confirmed it never saw (a worker confirms
+   * before it looks at the message), so all of these can be given to another.
+   */
+  close(): Arrival[] {
+    this.#closed = true
+    this.#worker.process.off('internalMessage', this.#confirmed)
+    const left = this.#flying ? [this.#flying, ...this.#waiting] : this.#waiting.slice()
+    this.#flying = null
+    this.#waiting.length = 0
+    return left
+  }
+
+  #next(): void {
+    if (this.#flying || !this.#written || this.#closed) return
+    this.#flying = this.#waiting.shift() ?? null
+    this.#tries = 0
+    if (this.#flying) this.#send(this.#flying)
+  }
+
+  #send(arrival: Arrival): void {
+    this.#written = false
+    // An error means that the worker is dying: what is left is collected by close().
+    this.#worker.send({ type: 'connection', head: arrival.head }, arrival.handle as never, () => {
+      this.#written = true
+      this.#next()
+    })
+  }
+
+  /** Node's own confirmation of a handle; the only sign that the worker holds it. */
+  readonly #confirmed = (message: unknown): void => {
+    const cmd = (message as { cmd?: unknown }).cmd
+    const arrival = this.#flying
+    if (!arrival || (cmd !== 'NODE_HANDLE_ACK' && cmd !== 'NODE_HANDLE_NACK')) return
+    if (cmd === 'NODE_HANDLE_NACK' && ++this.#tries < TRIES) {
+      this.#send(arrival)
+      return
+    }
+    this.#flying = null
+    // Node never closes a raw handle that it sent.
+    if (cmd === 'NODE_HANDLE_ACK') arrival.handle.close()
+    else this.#lost(arrival)
+    this.#next()
+  }
+}

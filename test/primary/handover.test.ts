@@ -1,0 +1,69 @@
+/** From the first byte to the worker, through a real primary and real workers. */
+import * as fc from 'fast-check'
+import t from 'tap'
+import { connect, echo, exchange, post, startPrimary } from './fixtures/primary.ts'
+
+const { port, primary } = await startPrimary(t, ['--workers', '2'])
+
+t.test('a head split at every byte reaches its worker with the body intact', async (t) => {
+  const request = post('/api/segment-1/?EIO=4', 'body')
+  const home = echo(await exchange(port, [request])).slot
+  for (let cut = 1; cut < request.length; cut++) {
+    const got = echo(await exchange(port, [request.subarray(0, cut), request.subarray(cut)]))
+    if (got.slot !== home || got.body !== 'body' || got.url !== '/api/segment-1/?EIO=4')
+      t.fail(`cut at ${cut}: ${JSON.stringify(got)}`)
+  }
+  const single = echo(
+    await exchange(
+      port,
+      [...request].map((byte) => Buffer.of(byte)),
+    ),
+  )
+  t.match(single, { slot: home, body: 'body' }, 'each byte alone')
+})
+
+t.test('no byte is lost or doubled', async (t) => {
+  const splits = fc.record({
+    segment: fc.stringMatching(/^[A-Za-z0-9_-]{1,20}$/),
+    size: fc.integer({ min: 0, max: 20_000 }),
+    cuts: fc.array(fc.integer({ min: 1, max: 20_000 }), { maxLength: 6 }),
+  })
+  const slots = new Map<string, number>()
+  await fc.assert(
+    fc.asyncProperty(splits, async ({ segment, size, cuts }) => {
+      const body = Array.from({ length: size }, (_, i) => String.fromCharCode(32 + ((i * 7) % 90))).join('')
+      const request = post(`/api/${segment}/`, body)
+      const at = [0, ...cuts.filter((cut) => cut < request.length).sort((a, b) => a - b), request.length]
+      const got = echo(
+        await exchange(
+          port,
+          at.slice(1).map((end, i) => request.subarray(at[i], end)),
+        ),
+      )
+      const slot = slots.get(segment) ?? got.slot
+      slots.set(segment, slot)
+      return got.body === body && got.slot === slot
+    }),
+    { numRuns: 200 },
+  )
+  t.same([...new Set(slots.values())].sort(), [0, 1], 'both took part')
+})
+
+t.test('a keep-alive connection stays with its worker; pages go round', async (t) => {
+  const socket = await connect(port)
+  socket.write(Buffer.concat([post('/api/a/', '1'), post('/api/a/', '2')]))
+  let text = ''
+  await new Promise<void>((resolve) => {
+    socket.on('data', (chunk) => {
+      text += chunk
+      if (text.includes('"body":"2"')) resolve()
+    })
+  })
+  socket.destroy()
+  t.match(text, /"body":"1"[\s\S]*"body":"2"/)
+  const pids = new Set<number>()
+  for (let i = 0; i < 4; i++) pids.add(echo(await exchange(port, [post('/page', '')])).pid)
+  t.same([...pids].sort(), [...primary.pids].sort())
+  t.equal(echo(await exchange(port, [post('/api/?EIO=4&sid=1-abc', '')])).slot, 1, 'the slot of the sid')
+  t.match(await exchange(port, [post('/api/?EIO=4&sid=7-abc', '')]), { status: 200 }, 'a slot there is not')
+})

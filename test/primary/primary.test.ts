@@ -1,0 +1,105 @@
+/** Start, states and end of a whole primary. */
+import { once } from 'node:events'
+import net from 'node:net'
+import t from 'tap'
+import { createLog } from '../../lib/log.ts'
+import { Primary } from '../../lib/primary/primary.ts'
+import {
+  connect,
+  EXEC,
+  exchange,
+  GET_HEALTH,
+  optionsOf,
+  post,
+  readReply,
+  startPrimary,
+  until,
+} from './fixtures/primary.ts'
+
+t.test('states of health', async (t) => {
+  const options = optionsOf('--workers', '2')
+  const port = await freePort()
+  const log = createLog('silent')
+  const primary = new Primary({
+    options: { ...options, port },
+    app: 'never-ready',
+    exec: EXEC,
+    log,
+    listening: () => t.fail(),
+  })
+  const health = async () => (await exchange(port, [GET_HEALTH])).body
+  await until(() =>
+    health().then(
+      (body) => body === '{"status":"starting"}',
+      () => false,
+    ),
+  )
+  await until(async () => (await exchange(port, [post('/page', '')])).status === 200)
+  t.equal(await health(), '{"status":"starting"}', 'one worker of two is not enough')
+  const missing = await Promise.all(
+    ['a', 'b', 'c', 'd', 'e', 'f'].map((s) => exchange(port, [post(`/api/${s}/`, '')])),
+  )
+  t.ok(
+    missing.some((reply) => reply.status === 503),
+    'a segment whose worker is not there',
+  )
+  t.ok(missing.some((reply) => reply.status === 200))
+  primary.stop()
+  t.same(await primary.ended, { kind: 'stopped' })
+
+  const running = await startPrimary(t, ['--workers', '2'])
+  process.kill(running.primary.pids[0] as number, 'SIGKILL')
+  await until(async () => (await exchange(running.port, [GET_HEALTH])).body === '{"status":"degraded"}')
+  await until(async () => (await exchange(running.port, [GET_HEALTH])).status === 200)
+})
+
+t.test('what ends a server before it serves', async (t) => {
+  const end = (app: string | null, port = 0) => {
+    const options = { ...optionsOf('--workers', '2'), port }
+    const listening = () => t.fail('it does not serve')
+    return new Primary({ options, app, exec: EXEC, log: createLog('silent'), listening }).ended
+  }
+  t.match(await end('dies'), {
+    kind: 'failed',
+    reason: /^worker \d ended 5 times in a row: it exited with 3$/,
+  })
+  t.same(await end('cannot'), { kind: 'failed', reason: 'the application threw: no' })
+  const busy = net.createServer().listen(0, '127.0.0.1')
+  await once(busy, 'listening')
+  const { port } = busy.address() as net.AddressInfo
+  t.same(await end(null, port), { kind: 'failed', reason: `port ${port} of 127.0.0.1 is in use` })
+  busy.close()
+})
+
+t.test('an orderly stop', async (t) => {
+  const { primary, port } = await startPrimary(t, ['--workers', '2'])
+  const pids = primary.pids as number[]
+  const socket = await connect(port)
+  const reply = readReply(socket)
+  socket.write('GET / HT')
+  await until(async () => (await exchange(port, [GET_HEALTH])).status === 200)
+  primary.stop()
+  primary.stop()
+  t.match(await reply, { status: 503, body: 'The server is stopping.' }, 'who is in the middle of a head')
+  t.same(await primary.ended, { kind: 'stopped' })
+  for (const pid of pids) t.throws(() => process.kill(pid, 0), 'no worker is left')
+  await t.rejects(connect(port))
+})
+
+t.test('a worker that does not stop is killed in time', async (t) => {
+  const { primary } = await startPrimary(t, ['--workers', '2', '--shutdown-ms', '400'], 'deaf')
+  const start = performance.now()
+  primary.stop()
+  t.same(await primary.ended, { kind: 'stopped' })
+  const took = performance.now() - start
+  t.ok(took >= 350 && took < 1000, `${took} ms`)
+})
+
+async function freePort(): Promise<number> {
+  const server = net.createServer().listen(0, '127.0.0.1')
+  await once(server, 'listening')
+  const { port } = server.address() as net.AddressInfo
+  server.close()
+  await once(server, 'close')
+  return port
+}
