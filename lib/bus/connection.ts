@@ -48,9 +48,9 @@ export class Connection {
     })
   }
 
-  /** Bytes that the kernel has not taken yet. */
-  get buffered(): number {
-    return this.#socket.writableLength
+  /** The kernel has not taken what was written; `drained` will say when. */
+  get full(): boolean {
+    return this.#socket.writableNeedDrain
   }
 
   greeted(): void {

@@ -31,8 +31,8 @@ export interface MeshOptions {
   readonly askTimeoutMs: number
   /** Largest frame in bytes, so more than the largest message; default 64 MiB. */
   readonly frameBytes?: number
-  /** While a socket holds more bytes than this, items stay in the outbox; default 1 MiB. */
-  readonly bufferedBytes?: number
+  /** Bytes given to a socket at once, default 1 MiB; the rest stays in the outbox until they have left. */
+  readonly writeBytes?: number
 }
 
 /** Resolves when peers can connect; rejects when the socket cannot be made. */
@@ -74,7 +74,7 @@ class Mesh implements Bus, ConnectionOwner {
       figures: this.figures,
       log: options.log ?? { warn() {} },
       frameBytes: options.frameBytes ?? 64 * 1024 * 1024,
-      bufferedBytes: options.bufferedBytes ?? 1024 * 1024,
+      writeBytes: options.writeBytes ?? 1024 * 1024,
       askTimeoutMs: options.askTimeoutMs,
       owes: () => this.#tellSoon(),
       lost: (peer, loss) => this.#dialers.get(peer.slot)?.lost(loss),

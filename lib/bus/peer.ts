@@ -31,7 +31,7 @@ export interface PeerPorts {
   readonly figures: BusFigures
   readonly log: BusLog
   readonly frameBytes: number
-  readonly bufferedBytes: number
+  readonly writeBytes: number
   readonly askTimeoutMs: number
   /** A count waits for something to leave with. */
   owes(): void
@@ -263,21 +263,26 @@ export class Peer implements ConnectionOwner {
     })
   }
 
-  /** One write of all that may leave, up to what the socket may hold; it goes on when that has left. */
+  /**
+   * One write of all that may leave, up to `writeBytes`. What the kernel does not take at once makes the rest wait for
+   * 'drain'; what it does take brings no 'drain', so then it goes on here.
+   */
   #pump(tell?: 'with or without items'): void {
-    const connection = this.#connection
-    if (!connection?.open) return
+    const { streams, writeBytes } = this.#ports
     const incoming = this.#incoming
-    if (this.#outgoing.idle && !incoming.owed) return
-    const { bufferedBytes, streams } = this.#ports
-    const budget = bufferedBytes - connection.buffered
-    if (budget <= 0) return
-    const batch = new Batch()
-    this.#outgoing.fill(batch, streams.outbox(this.slot), budget)
-    if (incoming.owed) {
-      if (batch.size > 0 || incoming.pressing || tell) batch.envelope(encodeReceived(incoming.tell()))
-      else this.#ports.owes()
-    }
-    if (batch.size > 0) connection.write(batch.encode())
+    const outgoing = this.#outgoing
+    const connection = this.#connection
+    if (!connection?.open || (outgoing.idle && !incoming.owed)) return
+    do {
+      if (connection.full) return
+      const batch = new Batch()
+      outgoing.fill(batch, streams.outbox(this.slot), writeBytes)
+      if (incoming.owed) {
+        if (batch.size > 0 || incoming.pressing || tell) batch.envelope(encodeReceived(incoming.tell()))
+        else this.#ports.owes()
+      }
+      if (batch.size === 0) return
+      connection.write(batch.encode())
+    } while (!outgoing.idle)
   }
 }

@@ -28,7 +28,12 @@ const HEADERS = {
 
 /** `/client.js`: the client as one script with the global `limpet`. Throws where the build is missing. */
 export function clientScript(folder = BUILT): Pages {
-  return serve(new Map([['/client.js', page(folder, 'client.js', 'text/javascript')]]))
+  return serve(
+    new Map([
+      ['/client.js', page(folder, 'client.js', 'text/javascript')],
+      ['/client.js.map', page(folder, 'client.js.map', 'application/json')],
+    ]),
+  )
 }
 
 /**

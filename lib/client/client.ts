@@ -264,7 +264,7 @@ class LiveClient {
     const results = listeners.map((listener) => outcome(listener, message.args))
     const [first, ...rest] = results
     if (!message.wantsAnswer && first) rest.push(first)
-    for (const result of rest) if (!result.ok) throwLater(result.error)
+    for (const result of rest) if (!result.ok) this.#where.report(result.error)
     if (message.wantsAnswer) void this.#answer(message, first)
   }
 
@@ -277,7 +277,7 @@ class LiveClient {
     } catch (error) {
       // What happened inside is nobody else's business.
       const known = error instanceof LimpetError ? error : new LimpetError('handler_failed')
-      if (known !== error) throwLater(error)
+      if (known !== error) this.#where.report(error)
       result = { ok: false, code: known.code, message: known.message }
     }
     this.#session.answer(message, result)
@@ -294,7 +294,7 @@ class LiveClient {
   #tell(name: keyof ClientLifecycle, args: unknown[]): void {
     for (const listener of this.#listeners.take(name)) {
       const result = outcome(listener, args)
-      if (!result.ok) throwLater(result.error)
+      if (!result.ok) this.#where.report(result.error)
     }
   }
 }
@@ -309,11 +309,4 @@ function outcome(listener: Listener, args: unknown[]): Outcome {
   } catch (error) {
     return { ok: false, error }
   }
-}
-
-/** The application's error reaches its usual place without taking the session with it. */
-function throwLater(error: unknown): void {
-  queueMicrotask(() => {
-    throw error
-  })
 }

@@ -17,6 +17,8 @@ export interface Surroundings {
   setTimer(act: () => void, ms: number): Cancel
   /** 128 fresh random bits, base64url: 22 characters. */
   newToken(): string
+  /** An error of the application's listeners reaches its usual place without taking the session with it. */
+  report(error: unknown): void
   /** null outside of a browser. */
   readonly page: Page | null
 }
@@ -30,6 +32,10 @@ export const surroundings: Surroundings = {
     return () => clearTimeout(timer)
   },
   newToken: () => base64url(crypto.getRandomValues(new Uint8Array(16))),
+  report: (error) =>
+    queueMicrotask(() => {
+      throw error
+    }),
   page: typeof globalThis.addEventListener === 'function' ? pageOf(globalThis) : null,
 }
 

@@ -79,7 +79,8 @@ export class Handover {
   readonly #confirmed = (message: unknown): void => {
     const cmd = (message as { cmd?: unknown }).cmd
     const arrival = this.#flying
-    if (!arrival || (cmd !== 'NODE_HANDLE_ACK' && cmd !== 'NODE_HANDLE_NACK')) return
+    // Confirmed before it was written: that was another handle, of a port that the application itself listens on.
+    if (!arrival || !this.#written || (cmd !== 'NODE_HANDLE_ACK' && cmd !== 'NODE_HANDLE_NACK')) return
     if (cmd === 'NODE_HANDLE_NACK' && ++this.#tries < TRIES) {
       this.#send(arrival)
       return

@@ -54,6 +54,7 @@ export const CODES = {
   room_limit: { number: 4309, text: 'the session is in too many rooms' },
   not_ready: { number: 4310, text: 'effects belong into a handler or into open' },
   session_closed: { number: 4311, text: 'the session is over' },
+  join_cancelled: { number: 4313, text: 'the session left the room before it was in' },
   arguments_invalid: { number: 4312, text: 'the arguments cannot be sent' },
 } as const satisfies Record<string, CodeEntry>
 

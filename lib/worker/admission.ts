@@ -71,7 +71,10 @@ export class Admission {
     if (!stage) return
     const message = parseFrame(data, 'client')
     if (message?.type === 'hello') this.hello(link, message.hello)
-    else if (stage.kind !== 'parted')
+    else if (message?.type === 'close') {
+      this.forget(link)
+      link.close()
+    } else if (stage.kind !== 'parted')
       this.#sessions.refuse(link, 'protocol_error', message ? 'the first frame is hello' : 'malformed frame')
   }
 
@@ -92,6 +95,9 @@ export class Admission {
     if (tomb) return this.#gone(link, tomb.code, tomb.handled, tomb.taken)
     // A session this worker knows nothing of: any of what the client sent may have been handled.
     if (hello.id !== undefined) return this.#gone(link, 'session_unknown', 0, hello.sent)
+    // Nothing was ever sent under this key: a cursor past the outbox would never catch up.
+    if (hello.received > 0 || hello.check !== 0)
+      return this.#sessions.refuse(link, 'protocol_error', 'received more than was sent')
     this.#begin(link, hello, keyHash)
   }
 
@@ -104,9 +110,7 @@ export class Admission {
       return this.#gone(link, 'segment_mismatch', session.handled, session.inbox.count)
     // `sent` may be less than was taken: the old link went on while this hello was under way. The client compares
     // the welcome's count and check with its own outbox.
-    const agreed =
-      (hello.id === undefined || hello.id === session.id) &&
-      session.outbox.checkAt(hello.received) === hello.check
+    const agreed = (hello.id === undefined || hello.id === session.id) && countsAgree(session, hello)
     if (!agreed || session.leaving) {
       const { handled } = session
       const taken = session.inbox.count
@@ -129,7 +133,8 @@ export class Admission {
     const { instance, attempt, received } = hello
     this.#sessions.turn.record({ type: 'attached', session: session.id, instance, attempt, received })
     session.link = link
-    session.cursor = received
+    const { base } = session.outbox
+    session.cursor = base
     session.bundle = null
     link.session = session
     const { limits, state } = this.#sessions
@@ -137,7 +142,7 @@ export class Admission {
     session.before = [
       encodeWelcome({
         id: session.id,
-        from: received + 1,
+        from: base + 1,
         taken: session.inbox.count,
         handled: session.handled,
         check: session.inbox.check,
@@ -219,6 +224,14 @@ export class Admission {
     for (const link of [...this.#stages.keys()])
       this.#sessions.refuse(link, 'shutting_down', 'the server is stopping')
   }
+}
+
+/**
+ * A count below what the client has acknowledged since is honest: this hello was under way while another link went
+ * on. The session continues behind what was acknowledged, and the client compares that with its own count.
+ */
+function countsAgree({ outbox }: Session, { received, check }: Hello): boolean {
+  return received < outbox.base || outbox.checkAt(received) === check
 }
 
 /** An attempt not above the last one of that instance: a hello that was late on its way. */

@@ -2,9 +2,9 @@
 import { type ServerResponse, STATUS_CODES } from 'node:http'
 import type { Socket } from 'node:net'
 
-/** An answer that was begun is cut instead: half of one must not pass for a whole one. */
+/** An answer that was begun is cut instead: half of one must not pass for a whole one. A whole one is left alone. */
 export function answer(res: ServerResponse, status: number, sentence: string): void {
-  if (res.destroyed || res.writableEnded) return
+  if (res.writableEnded) return
   if (res.headersSent) {
     res.destroy()
     return

@@ -63,7 +63,7 @@ export interface RoomTarget<ToClient extends Events = AnyEvents> {
 
 export interface Member {
   readonly id: string
-  /** `session.data` as it was when the session joined. */
+  /** `session.data` as it was when the session joined; joining again renews it. */
   readonly data: SessionData
 }
 

@@ -140,8 +140,13 @@ export class AppSession {
     })
   }
 
-  async join(room: string): Promise<void> {
-    this.#mayAct()
+  /** Not async: a promise of its own would make the rejection of a join nobody awaits an unhandled one. */
+  join(room: string): Promise<void> {
+    try {
+      this.#mayAct()
+    } catch (error) {
+      return Promise.reject(error)
+    }
     return this.#context.rooms.join(this.#session, room)
   }
 

@@ -78,8 +78,6 @@ export class Connections {
   request(req: IncomingMessage, res: ServerResponse, bodyMs: number): boolean {
     const connection = this.#all.get(req.socket)
     if (connection?.phase !== 'http') return false
-    // Writing to a client that left emits an error, which would end the worker.
-    res.on('error', ignore)
     connection.unanswered++
     connection.body = null
     if (connection.timed && hasBody(req)) {

@@ -39,6 +39,8 @@ class Edge {
   readonly #connections: Connections
   readonly #forwarder: Forwarder
   #closed = false
+  readonly #misused = (error: Error): void =>
+    this.#options.log.error({ err: error }, 'a request handler misused its response')
 
   constructor(options: EdgeOptions) {
     this.#options = options
@@ -128,6 +130,8 @@ class Edge {
       return
     }
     this.counters.requests++
+    // A handler that writes behind its own end(): without a listener that would end the worker.
+    if (exchange.kind === 'request') exchange.res.on('error', this.#misused)
     const address = fromPeer ? String(req.headers[ADDRESS_HEADER] ?? '') : (req.socket.remoteAddress ?? '')
     delete req.headers[ADDRESS_HEADER]
     setOrigin(req, { address, segment: target.kind === 'link' ? target.segment : '' })

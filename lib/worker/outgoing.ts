@@ -29,7 +29,7 @@ function encode(kind: EventKind, name: string, args: unknown[]): Data {
 }
 
 /**
- * A JSON object of its own, so that nobody can change it later.
+ * A JSON object of its own, frozen throughout, so that nobody can change it past its records.
  * Throws LimpetError `arguments_invalid` for anything else, `payload_too_large` past the payload limit.
  */
 export function jsonObject(value: unknown, payloadBytes: number): Record<string, unknown> {
@@ -41,7 +41,7 @@ export function jsonObject(value: unknown, payloadBytes: number): Record<string,
   }
   if (text === undefined || !text.startsWith('{'))
     throw new LimpetError('arguments_invalid', 'session data must be a JSON object')
-  if (text.length > payloadBytes)
+  if (Buffer.byteLength(text) > payloadBytes)
     throw new LimpetError('payload_too_large', 'session data is larger than the payload limit')
-  return JSON.parse(text) as Record<string, unknown>
+  return JSON.parse(text, (_key, value: unknown) => Object.freeze(value)) as Record<string, unknown>
 }

@@ -89,3 +89,5 @@ export type StateRecord =
   | { readonly type: 'itemsReceived'; readonly to: number; readonly count: number }
   /** A peer lost its memory: its streams begin again, its members are gone. */
   | { readonly type: 'peerReset'; readonly slot: number }
+
+export type RecordOf<T extends StateRecord['type']> = Extract<StateRecord, { type: T }>

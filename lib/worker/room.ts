@@ -38,14 +38,15 @@ export class Rooms {
     if (!isRoomName(room)) return Promise.reject(new LimpetError('room_invalid'))
     if (session.closed) return Promise.reject(new LimpetError('session_closed'))
     const membership = session.rooms?.get(room)
-    if (membership?.standing === 'member') return Promise.resolve()
+    if (membership?.standing === 'member' && membership.data === session.data) return Promise.resolve()
     const pending = session.joins?.get(room)
-    if (membership?.standing === 'joining' && pending) return pending.promise
-    if ((session.rooms?.size ?? 0) >= this.#limits.roomsPerSession)
+    if (pending && membership?.standing !== 'left' && membership?.data === session.data)
+      return pending.promise
+    if (!membership && (session.rooms?.size ?? 0) >= this.#limits.roomsPerSession)
       return Promise.reject(new LimpetError('room_limit'))
     const home = this.#homeOf(room)
     if (!this.#reachable(home)) return Promise.reject(new LimpetError('room_unavailable'))
-    const join = deferred()
+    const join = pending ?? deferred()
     session.joins ??= new Map()
     session.joins.set(room, join)
     const { turn, state } = this.#sessions
@@ -61,11 +62,7 @@ export class Rooms {
   leave(session: Session, room: string): Promise<void> {
     if (!isRoomName(room)) return Promise.reject(new LimpetError('room_invalid'))
     if (session.closed) return Promise.resolve()
-    this.#settleJoin(
-      session,
-      room,
-      new LimpetError('room_invalid', 'the session left the room before it was in'),
-    )
+    this.#settleJoin(session, room, new LimpetError('join_cancelled'))
     this.#sessions.turn.record({ type: 'left', session: session.id, room, home: this.#homeOf(room) })
     return Promise.resolve()
   }

@@ -169,7 +169,13 @@ export class AppServer {
   }
 
   #admitted(data: unknown): Admitted {
-    return { ok: true, data: data === undefined || data === null ? {} : jsonObject(data, this.#payloadBytes) }
+    if (data === undefined || data === null) return { ok: true, data: {} }
+    try {
+      return { ok: true, data: jsonObject(data, this.#payloadBytes) }
+    } catch (error) {
+      // The application's mistake, not a refusal of its own: the client learns no more than that.
+      return this.#refused(new Error((error as Error).message))
+    }
   }
 
   #refused(error: unknown): Admitted {

@@ -21,6 +21,8 @@ export type Phase =
 export interface Membership {
   standing: 'joining' | 'member' | 'left'
   answersDue: number
+  /** What the home was told of the session: joining again renews it. */
+  data: Readonly<SessionData>
 }
 
 /** What waits for its turn in a session, in order. */
@@ -33,7 +35,7 @@ export type Task =
       readonly event: EventBody
       readonly wantsAnswer: boolean
     }
-  | { readonly kind: 'volatile'; readonly event: EventBody }
+  | { readonly kind: 'volatile'; readonly event: EventBody; readonly size: number }
   | { readonly kind: 'lifecycle'; readonly name: 'open' | 'suspend' | 'resume' | 'close' }
   /** The client's close has come to its turn. */
   | { readonly kind: 'leave' }

@@ -8,6 +8,7 @@ import { type Code, LimpetError } from '../wire/codes.ts'
 import {
   type AnswerResult,
   type Data,
+  type EventBody,
   encodeAnswer,
   encodeClose,
   encodeGone,
@@ -58,7 +59,7 @@ export class Sessions implements LinkEvents {
   readonly #now: () => number
   readonly #admission: Admission
   readonly #acknowledgements = new Deadlines<Session>()
-  readonly #graces = new Deadlines<Session>()
+  readonly #graces = new Deadlines<{ readonly session: Session; readonly since: number }>()
   readonly #tombs = new Deadlines<string>()
 
   constructor(state: WorkerState, turn: Turn, limits: SessionLimits, app: AppPorts, now: () => number) {
@@ -136,7 +137,7 @@ export class Sessions implements LinkEvents {
     if (session.closed) return
     const at = this.#now()
     this.turn.record({ type: 'suspended', session: session.id, at })
-    this.#graces.set(session, at + this.#graceOf(session))
+    this.#graces.set({ session, since: at }, at + this.#graceOf(session))
     if (!session.leaving) this.enqueue(session, { kind: 'lifecycle', name: 'suspend' })
   }
 
@@ -153,9 +154,7 @@ export class Sessions implements LinkEvents {
       case 'answer':
         return this.#counted(session, link, data, message)
       case 'volatile':
-        if (session.queue.length < VOLATILE_QUEUE_MAX)
-          this.enqueue(session, { kind: 'volatile', event: message.event })
-        return
+        return this.#volatile(session, link, data, message.event)
       case 'received':
         // More than any link was given: the peer's count lies.
         if (message.count > session.given)
@@ -183,17 +182,17 @@ export class Sessions implements LinkEvents {
     const { crc, size } = checksum(data)
     if (size > this.limits.payloadBytes)
       return this.refuse(link, 'payload_too_large', `more than ${this.limits.payloadBytes} bytes`)
+    if (message.type === 'answer') {
+      // An answer bypasses the queue: a handler may be awaiting it.
+      this.#finished(session, session.inbox.take(crc), crc, size)
+      this.#answered(session, message.to, message.result)
+      return
+    }
     if (session.takenBytes > 0 && session.takenBytes + size > this.limits.takenBytes) {
       // Reading was stopped already and this was on its way; it is not taken, so it will be replayed.
       return this.refuse(link, 'backlog_full', 'too much is taken and not handled')
     }
     const number = session.inbox.take(crc)
-    if (message.type === 'answer') {
-      // An answer bypasses the queue: a handler may be awaiting it.
-      this.#finished(session, number, crc, size)
-      this.#answered(session, message.to, message.result)
-      return
-    }
     session.takenBytes += size
     if (
       link.transport === 'websocket' &&
@@ -211,6 +210,17 @@ export class Sessions implements LinkEvents {
       event: message.event,
       wantsAnswer: message.wantsAnswer,
     })
+  }
+
+  /** Dropped where it would have to wait behind many, or take the place of counted ones. */
+  #volatile(session: Session, link: Link, data: Data, event: EventBody): void {
+    const { size } = checksum(data)
+    if (size > this.limits.payloadBytes)
+      return this.refuse(link, 'payload_too_large', `more than ${this.limits.payloadBytes} bytes`)
+    const full = session.takenBytes > 0 && session.takenBytes + size > this.limits.takenBytes / 2
+    if (full || session.queue.length >= VOLATILE_QUEUE_MAX) return
+    session.takenBytes += size
+    this.enqueue(session, { kind: 'volatile', event, size })
   }
 
   #answered(session: Session, to: number, result: AnswerResult): void {
@@ -281,12 +291,13 @@ export class Sessions implements LinkEvents {
     if (task.kind === 'lifecycle' && task.name === 'open') {
       this.turn.record({ type: 'handled', session: session.id, number: 0, crc: 0 })
     }
-    if (task.kind !== 'message') return
+    if (task.kind !== 'message' && task.kind !== 'volatile') return
     session.takenBytes -= task.size
     if (!session.reading && session.takenBytes <= this.limits.takenBytes / 4) {
       session.reading = true
       session.link?.setReading(true)
     }
+    if (task.kind === 'volatile') return
     if (task.wantsAnswer) this.send(session, this.#answer(task.number, result))
     this.#finished(session, task.number, task.crc, task.size)
   }
@@ -310,7 +321,12 @@ export class Sessions implements LinkEvents {
     const before = session.handled
     this.turn.record({ type: 'handled', session: session.id, number, crc })
     if (session.handled === before) return
-    if (session.acknowledger.took(size, this.#now())) this.#acknowledge(session)
+    let due = false
+    // With it those that finished ahead; their bytes were not kept.
+    for (let n = before; n < session.handled; n++) {
+      due = session.acknowledger.took(n === before ? size : 0, this.#now()) || due
+    }
+    if (due) this.#acknowledge(session)
     else if (!session.acknowledgeQueued) {
       session.acknowledgeQueued = true
       this.#acknowledgements.set(session, session.acknowledger.dueAt)
@@ -410,8 +426,12 @@ export class Sessions implements LinkEvents {
       session.acknowledgeQueued = true
       this.#acknowledgements.set(session, session.acknowledger.dueAt)
     })
-    this.#graces.expire(now, (session) => {
-      if (session.phase.kind !== 'suspended' || session.phase.since + this.#graceOf(session) > now) return
+    this.#graces.expire(now, (wait) => {
+      const { session, since } = wait
+      if (session.phase.kind !== 'suspended' || session.phase.since !== since) return
+      // It got something to lose while it waited.
+      const until = since + this.#graceOf(session)
+      if (until > now) return this.#graces.set(wait, until)
       if (session.leaving)
         return this.end(session, 'closed_by_client', 'the client closed the session', 'forget')
       this.end(session, 'session_expired', 'the client did not come back in time', 'gone')

@@ -15,6 +15,7 @@ import { placeRoom } from '../placement.ts'
 import { isToWorker, type Start, type ToPrimary, type ToWorker } from '../wire/ipc.ts'
 import { createLinkEngine, createRawEngine } from './engine.ts'
 import { adoptHandle } from './handle.ts'
+import { answerHealth } from './health.ts'
 import { createEdge } from './http.ts'
 import { memoryOnly } from './journal.ts'
 import { originOf } from './origin.ts'
@@ -30,6 +31,9 @@ const EMPTY_ROOMS = 1000
 const TICK_MS = 50
 /** How long a question to another worker may take. */
 const ASK_MS = 5000
+
+/** Wall time at the start, monotonic from there: a clock that is set does not cut a grace short. In ms. */
+const clock = (): number => performance.timeOrigin + performance.now()
 
 export interface WorkerParts {
   /** Runs where no application was given. */
@@ -96,6 +100,8 @@ class Worker {
   readonly #server: AppServer
   #bus: Bus | null = null
   #edge: ReturnType<typeof createEdge> | null = null
+  /** Of each slot, as the primary last said. */
+  #generations: readonly number[] | null = null
   #clock: NodeJS.Timeout | null = null
 
   constructor(message: Start, log: Logger) {
@@ -126,7 +132,7 @@ class Worker {
       this.#turn,
       options,
       this.#server.appPorts(ids, this.#homeOf),
-      Date.now,
+      clock,
     )
     this.#rooms = new Rooms(this.#sessions, options, this.#homeOf)
     this.#links = createLinkEngine(engine, this.#sessions)
@@ -198,6 +204,8 @@ class Worker {
     const raw = this.#raw
     return createEdge({
       ...this.#options,
+      // By then the ping that waits behind a body is overdue, and the link lost anyway.
+      bodyMs: this.#options.pingIntervalMs + this.#options.pingTimeoutMs,
       slot,
       workers,
       generation,
@@ -210,7 +218,10 @@ class Worker {
         handleUpgrade: (req, socket, head) => raw.handleUpgrade(req as never, socket, head),
         hasListeners: () => raw.listenerCount('connection') > 0,
       },
-      pages: (req, res) => own(req, res) !== false || (this.#server.pages?.(req, res) ?? false),
+      pages: (req, res) =>
+        answerHealth(this.#generations, req, res) ||
+        own(req, res) !== false ||
+        (this.#server.pages?.(req, res) ?? false),
       log: this.#log,
     })
   }
@@ -236,6 +247,7 @@ class Worker {
         return
       }
       case 'fleet':
+        this.#generations = message.generations
         this.#bus?.fleet(message.generations)
         this.#edge?.fleet(message.generations)
         return

@@ -132,7 +132,7 @@ for (const transport of TRANSPORTS) {
       client.link.close()
     })
 
-    t.test('hears the pings of the server, and misses them', async (t) => {
+    t.test('hears the pings of the server', async (t) => {
       const server = await serve(t, { pingInterval: 50, pingTimeout: 200 })
       const client = open(server.port, transport)
       await server.link()
@@ -143,14 +143,21 @@ for (const transport of TRANSPORTS) {
     })
 
     t.test('a server that has fallen silent does not hold a closed link', async (t) => {
+      const all = new Set<Socket>()
       const sockets = new Set<Socket>()
-      const silent = createServer((socket) => void sockets.add(socket.on('error', () => {}).resume()))
+      const silent = createServer((socket) => {
+        all.add(socket)
+        socket.on('error', () => {}).once('data', () => sockets.add(socket))
+      })
       await new Promise<void>((resolve) => silent.listen(0, '127.0.0.1', resolve))
-      t.teardown(() => new Promise((resolve) => silent.close(resolve)))
       const client = open((silent.address() as { port: number }).port, transport)
       await until(() => sockets.size > 0)
       client.link.close()
       await until(() => [...sockets].every((socket) => socket.destroyed))
+      t.equal(client.closes, 0)
+      // Node's fetch opens an idle connection for each one it has aborted.
+      silent.close()
+      for (const socket of all) socket.destroy()
     })
   })
 }

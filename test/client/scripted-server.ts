@@ -118,9 +118,10 @@ export class ServerLink {
     this.send(encodeClose(code, 'because', instance))
   }
 
-  /** The next frame, which must be an event. */
+  /** The next frame but for acknowledgements, whose time the clock decides; it must be an event. */
   async nextEvent(): Promise<{ name: string; args: unknown[]; wantsAnswer: boolean }> {
-    const message = await this.next()
+    let message = await this.next()
+    while (message.type === 'received') message = await this.next()
     if (message.type !== 'event') throw new Error(`expected event, got ${message.type}`)
     return { ...message.event, wantsAnswer: message.wantsAnswer }
   }
@@ -137,6 +138,7 @@ export class ScriptedServer {
   /** Polling requests are refused. */
   refusePolling = false
   upgrades = 0
+  posts = 0
   readonly #http: HttpServer
   readonly #engine: Engine
   readonly #links = new Queue<ServerLink>()
@@ -146,6 +148,7 @@ export class ScriptedServer {
     this.#engine = new Engine({ allowUpgrades: false, ...engineOptions })
     this.#engine.on('connection', (socket: EngineSocket) => this.#links.push(new ServerLink(socket)))
     this.#http = createServer((req, res) => {
+      if (req.method === 'POST') this.posts += 1
       if (this.refusePolling) res.writeHead(503).end()
       else this.#engine.handleRequest(req as never, res)
     })

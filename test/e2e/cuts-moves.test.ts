@@ -10,7 +10,7 @@ t.test('polling → WebSocket → polling', async (t) => {
     clients: 6,
     cuts: 200,
     limitMs: 20_000,
-    plan: { share: 0.3, lifeMs: 500, lifeBytes: 60_000 },
+    plan: { share: 1, lifeMs: 500, lifeBytes: 200_000 },
     client: { connectTimeoutMs: 500 },
     async meanwhile(proxy, random) {
       const end = Date.now() + 12_000

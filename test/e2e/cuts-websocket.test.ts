@@ -8,7 +8,7 @@ t.test('WebSocket', async (t) => {
     clients: 8,
     cuts: 200,
     limitMs: 20_000,
-    plan: { share: 1, lifeMs: 500, lifeBytes: 60_000 },
+    plan: { share: 1, lifeMs: 500, lifeBytes: 200_000 },
     client: { transports: ['websocket'], connectTimeoutMs: 1000 },
   })
 })

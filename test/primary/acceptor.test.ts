@@ -3,10 +3,18 @@ import { once } from 'node:events'
 import t from 'tap'
 import { connect, exchange, openFiles, readReply, startPrimary, until } from './fixtures/primary.ts'
 
+const { port, primary } = await startPrimary(t, [
+  '--workers',
+  '1',
+  '--head-bytes',
+  '512',
+  '--head-ms',
+  '1000',
+])
+
 const get = (target: string) => `GET ${target} HTTP/1.1\r\nHost: a\r\n\r\n`
 
 t.test('bad heads', async (t) => {
-  const { port } = await startPrimary(t, ['--workers', '1', '--head-bytes', '512', '--head-ms', '150'])
   const malformed = await exchange(port, ['nonsense\r\n\r\n'])
   t.match(malformed, { status: 400, body: 'The request line is malformed.', head: /connection: close/i })
   t.match(await exchange(port, [get('/api/a.b/')]), { status: 400, body: 'The segment is malformed.' })
@@ -16,12 +24,11 @@ t.test('bad heads', async (t) => {
   })
   const start = performance.now()
   t.match(await exchange(port, ['GET / HTTP/1.1\r\nHo']), { status: 408, head: /text\/plain/ })
-  t.ok(performance.now() - start > 140, 'not before its deadline')
+  t.ok(performance.now() - start > 990, 'not before its deadline')
   t.match(await exchange(port, [get('//')]), { status: 200 }, 'the worker still answers')
 })
 
 t.test('a client that ends its side', async (t) => {
-  const { port } = await startPrimary(t, ['--workers', '1'])
   const cut = await connect(port)
   cut.end('GET / HT')
   t.match(await readReply(cut), { status: 400, body: 'The request head ended early.' })
@@ -36,7 +43,6 @@ t.test('a client that ends its side', async (t) => {
 })
 
 t.test('an answer is not reset away by what the client still sends', async (t) => {
-  const { port } = await startPrimary(t, ['--workers', '1', '--head-bytes', '256'])
   for (let i = 0; i < 20; i++) {
     const parts = Array.from({ length: 20 }, () => Buffer.alloc(20_000, 'x'))
     t.match(await exchange(port, ['GET / HTTP/1.1\r\n', ...parts]), { status: 431 })
@@ -44,7 +50,6 @@ t.test('an answer is not reset away by what the client still sends', async (t) =
 })
 
 t.test('health', async (t) => {
-  const { port } = await startPrimary(t, ['--workers', '2'])
   t.match(await exchange(port, [get('/health')]), {
     status: 200,
     body: '{"status":"ok"}',
@@ -58,7 +63,6 @@ t.test('health', async (t) => {
 })
 
 t.test('nothing is left of many short connections', async (t) => {
-  const { port, primary } = await startPrimary(t, ['--workers', '1', '--head-bytes', '512'])
   const before = openFiles()
   for (let i = 0; i < 50; i++) {
     await exchange(port, [get(`/api/s${i}/`)])

@@ -8,11 +8,13 @@ const { port, primary } = await startPrimary(t, ['--workers', '2'])
 t.test('a head split at every byte reaches its worker with the body intact', async (t) => {
   const request = post('/api/segment-1/?EIO=4', 'body')
   const home = echo(await exchange(port, [request])).slot
-  for (let cut = 1; cut < request.length; cut++) {
-    const got = echo(await exchange(port, [request.subarray(0, cut), request.subarray(cut)]))
+  const cuts = Array.from({ length: request.length - 1 }, (_, i) => i + 1)
+  const replies = await Promise.all(
+    cuts.map((cut) => exchange(port, [request.subarray(0, cut), request.subarray(cut)])),
+  )
+  for (const [i, got] of replies.map(echo).entries())
     if (got.slot !== home || got.body !== 'body' || got.url !== '/api/segment-1/?EIO=4')
-      t.fail(`cut at ${cut}: ${JSON.stringify(got)}`)
-  }
+      t.fail(`cut after ${cuts[i]}: ${JSON.stringify(got)}`)
   const single = echo(
     await exchange(
       port,
@@ -29,22 +31,20 @@ t.test('no byte is lost or doubled', async (t) => {
     cuts: fc.array(fc.integer({ min: 1, max: 20_000 }), { maxLength: 6 }),
   })
   const slots = new Map<string, number>()
+  const arrives = async ({ segment, size, cuts }: { segment: string; size: number; cuts: number[] }) => {
+    const body = Array.from({ length: size }, (_, i) => String.fromCharCode(32 + ((i * 7) % 90))).join('')
+    const request = post(`/api/${segment}/`, body)
+    const at = [0, ...cuts.filter((cut) => cut < request.length).sort((a, b) => a - b), request.length]
+    const parts = at.slice(1).map((end, i) => request.subarray(at[i], end))
+    const got = echo(await exchange(port, parts))
+    const slot = slots.get(segment) ?? got.slot
+    slots.set(segment, slot)
+    return got.body === body && got.slot === slot
+  }
+  const crowd = fc.array(splits, { minLength: 10, maxLength: 10 })
   await fc.assert(
-    fc.asyncProperty(splits, async ({ segment, size, cuts }) => {
-      const body = Array.from({ length: size }, (_, i) => String.fromCharCode(32 + ((i * 7) % 90))).join('')
-      const request = post(`/api/${segment}/`, body)
-      const at = [0, ...cuts.filter((cut) => cut < request.length).sort((a, b) => a - b), request.length]
-      const got = echo(
-        await exchange(
-          port,
-          at.slice(1).map((end, i) => request.subarray(at[i], end)),
-        ),
-      )
-      const slot = slots.get(segment) ?? got.slot
-      slots.set(segment, slot)
-      return got.body === body && got.slot === slot
-    }),
-    { numRuns: 200 },
+    fc.asyncProperty(crowd, async (all) => (await Promise.all(all.map(arrives))).every((good) => good)),
+    { numRuns: 40 },
   )
   t.same([...new Set(slots.values())].sort(), [0, 1], 'both took part')
 })
@@ -66,4 +66,23 @@ t.test('a keep-alive connection stays with its worker; pages go round', async (t
   t.same([...pids].sort(), [...primary.pids].sort())
   t.equal(echo(await exchange(port, [post('/api/?EIO=4&sid=1-abc', '')])).slot, 1, 'the slot of the sid')
   t.match(await exchange(port, [post('/api/?EIO=4&sid=7-abc', '')]), { status: 200 }, 'a slot there is not')
+})
+
+t.test('an application may listen on a port of its own', async (t) => {
+  const server = await startPrimary(t, ['--workers', '1'], 'listens')
+  const other = echo(await exchange(server.port, [post('/api/a/', '')])).port as number
+  const ours = Array.from({ length: 100 }, (_, i) => exchange(server.port, [post('/api/a/', `${i}`)]))
+  const theirs = Array.from({ length: 100 }, async () => {
+    let text = ''
+    for await (const chunk of await connect(other)) text += chunk
+    return text
+  })
+  t.same(
+    (await Promise.all(ours)).map((reply) => echo(reply).body),
+    ours.map((_, i) => `${i}`),
+  )
+  t.same(
+    await Promise.all(theirs),
+    theirs.map(() => 'own'),
+  )
 })

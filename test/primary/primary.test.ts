@@ -27,6 +27,10 @@ t.test('states of health', async (t) => {
     log,
     listening: () => t.fail(),
   })
+  t.teardown(async () => {
+    primary.stop()
+    await primary.ended
+  })
   const health = async () => (await exchange(port, [GET_HEALTH])).body
   await until(() =>
     health().then(
@@ -53,24 +57,6 @@ t.test('states of health', async (t) => {
   await until(async () => (await exchange(running.port, [GET_HEALTH])).status === 200)
 })
 
-t.test('what ends a server before it serves', async (t) => {
-  const end = (app: string | null, port = 0) => {
-    const options = { ...optionsOf('--workers', '2'), port }
-    const listening = () => t.fail('it does not serve')
-    return new Primary({ options, app, exec: EXEC, log: createLog('silent'), listening }).ended
-  }
-  t.match(await end('dies'), {
-    kind: 'failed',
-    reason: /^worker \d ended 5 times in a row: it exited with 3$/,
-  })
-  t.same(await end('cannot'), { kind: 'failed', reason: 'the application threw: no' })
-  const busy = net.createServer().listen(0, '127.0.0.1')
-  await once(busy, 'listening')
-  const { port } = busy.address() as net.AddressInfo
-  t.same(await end(null, port), { kind: 'failed', reason: `port ${port} of 127.0.0.1 is in use` })
-  busy.close()
-})
-
 t.test('an orderly stop', async (t) => {
   const { primary, port } = await startPrimary(t, ['--workers', '2'])
   const pids = primary.pids as number[]
@@ -84,15 +70,6 @@ t.test('an orderly stop', async (t) => {
   t.same(await primary.ended, { kind: 'stopped' })
   for (const pid of pids) t.throws(() => process.kill(pid, 0), 'no worker is left')
   await t.rejects(connect(port))
-})
-
-t.test('a worker that does not stop is killed in time', async (t) => {
-  const { primary } = await startPrimary(t, ['--workers', '2', '--shutdown-ms', '400'], 'deaf')
-  const start = performance.now()
-  primary.stop()
-  t.same(await primary.ended, { kind: 'stopped' })
-  const took = performance.now() - start
-  t.ok(took >= 350 && took < 1000, `${took} ms`)
 })
 
 async function freePort(): Promise<number> {

@@ -1,23 +1,8 @@
 /** A simulated worker: the real sessions, rooms and homes, with an application that records what it sees. */
-import { decodeItem } from '../../lib/bus/items.ts'
 import { type AnswerResult, encodeEvent, Frame } from '../../lib/wire/frames.ts'
-import { Rooms } from '../../lib/worker/room.ts'
+import { memoryOnly } from '../../lib/worker/journal.ts'
 import type { Session, Task } from '../../lib/worker/session.ts'
-import { Sessions } from '../../lib/worker/sessions.ts'
-import { WorkerState } from '../../lib/worker/state.ts'
-import { Turn } from '../../lib/worker/turn.ts'
-
-export const LIMITS = {
-  graceMs: 20_000,
-  helloMs: 3_000,
-  payloadBytes: 4096,
-  outboxBytes: 16_384,
-  takenBytes: 8192,
-  roomsPerSession: 3,
-  busBytes: 1 << 20,
-  history: 10,
-  emptyRooms: 10,
-}
+import { Core, hashOf } from '../support/core.ts'
 
 export interface NodeApp {
   opened(node: Node, session: Session): void
@@ -25,17 +10,8 @@ export interface NodeApp {
   ended(node: Node, session: Session, code: string): void
 }
 
-export class Node {
-  readonly slot: number
+export class Node extends Core {
   readonly epoch: number
-  readonly state: WorkerState
-  readonly turn: Turn
-  readonly sessions: Sessions
-  readonly rooms: Rooms
-  /** A commit waits for the check phase. */
-  due: (() => void) | null = null
-  /** Items of each stream that have left and are not yet taken: to slot → numbers sent so far. */
-  readonly busCursor = new Map<number, number>()
   readonly orderFindings: string[] = []
   /** Handlers that wait for the world. */
   readonly waiting: (() => void)[] = []
@@ -50,36 +26,23 @@ export class Node {
     busReceived: (from: number, count: number) => void,
     due: Map<string, string[]>,
   ) {
-    this.slot = slot
-    this.epoch = epoch
-    this.state = new WorkerState(slot, LIMITS)
-    const homeOf = (room: string) => room.charCodeAt(0) % workers
-    this.turn = new Turn(this.state, {
-      journal: { write() {}, close() {} },
-      bus: { flush() {}, received: busReceived },
-      defer: (commit) => {
-        this.due = commit
-      },
-      overflowed: (session) => this.sessions.end(session, 'outbox_overflow', '', 'gone'),
-      parted: (link) => this.sessions.parted(link),
-    })
-    this.sessions = new Sessions(
-      this.state,
-      this.turn,
-      LIMITS,
-      {
-        hashKey: (key) => `hash-of-${key}`,
+    super({
+      slot,
+      now,
+      journal: memoryOnly,
+      received: busReceived,
+      app: {
+        hashKey: hashOf,
         newId: ids,
         admit: () => ({ ok: true, data: {} }),
         wire: () => {},
         run: (session, task) => this.#run(app, session, task),
         isConcurrent: (_session, event) => event === 'beside',
-        homeOf,
+        homeOf: (room) => room.charCodeAt(0) % workers,
       },
-      now,
-    )
+    })
+    this.epoch = epoch
     this.#watchRooms(due)
-    this.rooms = new Rooms(this.sessions, LIMITS, homeOf)
   }
 
   /** Every member gets the room's numbers without a gap from the one at which it joined. */
@@ -107,24 +70,6 @@ export class Node {
       else if (entry.type === 'ordered')
         delivered(entry.room, this.state.homes.get(entry.room)!.last, entry.frame)
     }
-  }
-
-  commit(): void {
-    const { due } = this
-    this.due = null
-    due?.()
-  }
-
-  /** @returns false when nothing is on its way to `to` */
-  busDeliver(to: Node): boolean {
-    const outbox = this.state.outbox(to.slot)
-    const next = Math.max(this.busCursor.get(to.slot) ?? 0, outbox.base) + 1
-    if (next > outbox.end) return false
-    this.busCursor.set(to.slot, next)
-    const item = decodeItem(outbox.at(next).data as Uint8Array)
-    if (!item) throw new Error('an item that cannot be decoded')
-    to.rooms.item(this.slot, next, item)
-    return true
   }
 
   emit(session: Session, name: string, args: unknown[]): void {

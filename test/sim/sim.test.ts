@@ -4,6 +4,7 @@
  */
 import t from 'tap'
 import { randomFrom, seeded } from '../support/seed.ts'
+import { SHAPES } from './shapes.ts'
 import { World, type WorldOptions } from './world.ts'
 
 const STEPS = 5000
@@ -13,13 +14,6 @@ async function run(seed: number, options: WorldOptions): Promise<{ findings: str
   for (let i = 0; i < STEPS; i++) await world.step()
   return { findings: await world.settle(), world }
 }
-
-const SHAPES: WorldOptions[] = [
-  { workers: 1, clients: 2, faults: 30, restarts: false },
-  { workers: 2, clients: 4, faults: 60, restarts: false },
-  { workers: 3, clients: 6, faults: 40, restarts: true },
-  { workers: 2, clients: 3, faults: 200, restarts: true },
-]
 
 t.test('every message exactly once and in order, or the application is told', async (t) => {
   const first = seeded(t).seed

@@ -45,6 +45,8 @@ export class World {
   #now = 1_000_000
   #ids = 0
   #published = 0
+  /** Hellos that reached a server which has not lost its memory since. */
+  readonly #heard = new Set<string>()
   /** What each session's worker had for it, by session and room. */
   readonly #due = new Map<string, string[]>()
 
@@ -255,6 +257,7 @@ export class World {
     if (!link.serverOpen || link.serverClosing || !link.reading) return
     const data = link.toServer.shift()
     if (data === undefined) return
+    if (typeof data === 'string' && data.includes('"key"')) this.#heard.add(data.slice(data.indexOf('h')))
     if (link.transport === 'websocket') return sessions.linkFrame(link, data)
     const result = link.serverSide.receiver.decode(data)
     if (result.ok) sessions.linkFrame(link, result.data)
@@ -365,11 +368,14 @@ export class World {
     ghost.cut = true
     this.#links.push(ghost)
     this.#count('late hellos')
+    if (ghost.session && this.#heard.has(data))
+      this.findings.push(`c${client}: a hello heard before took the session again`)
   }
 
   /** The process died without a journal: its sessions and homes are gone, and everybody must be told. */
   #restart(node: Node): void {
     this.#count('restarts')
+    this.#heard.clear()
     for (const link of this.#links) {
       if (this.#nodeOf(link) !== node) continue
       link.cut = true

@@ -6,7 +6,16 @@ import type { IncomingHttpHeaders } from 'node:http'
 import { pino } from 'pino'
 import { decodeItem } from '../../lib/bus/items.ts'
 import { checksum } from '../../lib/wire/checksum.ts'
-import { type Data, encodeEvent, encodeHello, Frame, type Hello, type Message, parseFrame, VERSION } from '../../lib/wire/frames.ts'
+import {
+  type Data,
+  encodeEvent,
+  encodeHello,
+  Frame,
+  type Hello,
+  type Message,
+  parseFrame,
+  VERSION,
+} from '../../lib/wire/frames.ts'
 import { Inbox } from '../../lib/wire/stream.ts'
 import type { RawEngine } from '../../lib/worker/api.ts'
 import type { AppSession } from '../../lib/worker/app-session.ts'
@@ -104,7 +113,11 @@ export class TestWorker extends Core {
   readonly clock: { now: number }
   /** What left for the journal (`write n`), the bus (`flush`, `received n`) in this order. */
   readonly batches: (readonly StateRecord[])[]
-  readonly logged: { readonly level: number; readonly msg: string; readonly err?: { readonly message: string } }[]
+  readonly logged: {
+    readonly level: number
+    readonly msg: string
+    readonly err?: { readonly message: string }
+  }[]
   /** Each session as the application got it, and its lifecycle events. */
   readonly apps: AppSession[] = []
   readonly seen: string[] = []
@@ -256,7 +269,10 @@ export class Peer {
   }
 
   /** Has said hello on a new link and read the answer. */
-  static async connected(worker: TestWorker, who: { key?: string; instance?: string; segment?: string } = {}): Promise<Peer> {
+  static async connected(
+    worker: TestWorker,
+    who: { key?: string; instance?: string; segment?: string } = {},
+  ): Promise<Peer> {
     const peer = new Peer(worker, who)
     await peer.connect()
     return peer
@@ -284,7 +300,21 @@ export class Peer {
     this.attempt += 1
     const { key, id, instance, attempt, sent } = this
     const { count: received, check } = this.inbox
-    this.worker.sessions.linkFrame(link, encodeHello({ version: VERSION, key, id, instance, attempt, sent, received, check, auth: null, ...lies }))
+    this.worker.sessions.linkFrame(
+      link,
+      encodeHello({
+        version: VERSION,
+        key,
+        id,
+        instance,
+        attempt,
+        sent,
+        received,
+        check,
+        auth: null,
+        ...lies,
+      }),
+    )
   }
 
   send(data: Data, link = this.link): void {
@@ -351,10 +381,16 @@ function describe(message: Message): string {
 }
 
 /** A promise that the test settles. */
-export function gate<T = void>(): { readonly promise: Promise<T>; open(value: T): void; fail(error: Error): void } {
-  let open!: (value: T) => void
+export interface Gate {
+  readonly promise: Promise<unknown>
+  open(value?: unknown): void
+  fail(error: Error): void
+}
+
+export function gate(): Gate {
+  let open!: (value?: unknown) => void
   let fail!: (error: Error) => void
-  const promise = new Promise<T>((resolve, reject) => {
+  const promise = new Promise<unknown>((resolve, reject) => {
     open = resolve
     fail = reject
   })

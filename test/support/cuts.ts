@@ -20,13 +20,14 @@ export interface CutsOptions {
   readonly meanwhile?: (proxy: FaultProxy, random: Random, clients: LoadedClient[]) => Promise<void>
 }
 
-/** Short probes, so that a half-open link is noticed inside a test. */
-const PROBES = ['--ping-interval-ms', '300', '--ping-timeout-ms', '400']
+/** Short probes, so that a half-open link is noticed inside a test; an outbox that a bad second cannot fill. */
+const OUTBOX_BYTES = 8 * 1024 * 1024
+const ARGS = ['--ping-interval-ms', '300', '--ping-timeout-ms', '700', '--outbox-bytes', String(OUTBOX_BYTES)]
 
 /** Zero findings, zero discontinuities, nobody closed. */
 export async function surviveCuts(t: Test, options: CutsOptions): Promise<LoadedClient[]> {
   const random = seeded(t)
-  const cluster = await startCluster(t, { app: 'load', args: PROBES })
+  const cluster = await startCluster(t, { app: 'load', args: ARGS })
   const proxy = await startProxy(cluster.port)
   t.teardown(() => proxy.stop())
   const history = new History()
@@ -35,10 +36,14 @@ export async function surviveCuts(t: Test, options: CutsOptions): Promise<Loaded
   const heal = plague(proxy, random, options.plan)
   t.teardown(heal)
   const brokenBefore = proxy.broken
-  const cuts = until(() => proxy.broken - brokenBefore >= options.cuts, options.limitMs, 'the cuts')
+  const cutsSoFar = (): number => proxy.broken - brokenBefore
+  // The connections of the calm time before have no end of their own.
+  proxy.cutAll()
+  const cuts = until(() => cutsSoFar() >= options.cuts, options.limitMs, 'the cuts').finally(() =>
+    t.comment(`${cutsSoFar()} cuts, ${proxy.made} connections`),
+  )
   await Promise.all([cuts, options.meanwhile?.(proxy, random, clients)])
   heal()
-  t.comment(`${proxy.broken - brokenBefore} cuts, ${proxy.made} connections`)
   await Promise.all(clients.map((client) => client.stop()))
   await roomIsQuiet(history)
 
@@ -69,8 +74,12 @@ async function crowd(
 ): Promise<LoadedClient[]> {
   const names = Array.from({ length: options.clients }, (_, i) => `c${i}`)
   const clients = names.map((name, i) => {
-    const client = { ...options.client, segment: cluster.segmentOn(i % cluster.slots) }
-    const load = { everyMs: 25, room: 'common', client }
+    const client = {
+      outboxBytes: OUTBOX_BYTES,
+      ...options.client,
+      segment: cluster.segmentOn(i % cluster.slots),
+    }
+    const load = { everyMs: 50, room: 'common', client }
     return new LoadedClient(proxy.url, name, names, history, random.fork(), load)
   })
   t.teardown(() => Promise.all(clients.map((client) => client.close())))

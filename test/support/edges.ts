@@ -6,10 +6,12 @@ import { type AddressInfo, createServer, type Socket } from 'node:net'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { pino } from 'pino'
+import type { Test } from 'tap'
 import { placeSegment } from '../../lib/placement.ts'
 import type { EdgeOptions, EngineHandler } from '../../lib/worker/edge.ts'
 import { createEdge, type Edge } from '../../lib/worker/http.ts'
 import { originOf } from '../../lib/worker/origin.ts'
+import type { RawResponse } from './responses.ts'
 
 export const KEY = Buffer.alloc(32, 9)
 
@@ -161,4 +163,11 @@ function segmentsOf(slot: number, workers: number): string[] {
   return Array.from({ length: 500 }, (_, i) => `segment-${i}`).filter(
     (segment) => placeSegment(KEY, segment, workers) === slot,
   )
+}
+
+/** An answer of limpet itself. */
+export function isSentence(t: Test, response: RawResponse, status: number, about: string): void {
+  t.equal(response.status, status, about)
+  t.match(response.body.toString(), /^[A-Z][^\n]*\.$/, `${about}: one sentence`)
+  t.match(response.headers['content-type'], /^text\/plain/, about)
 }

@@ -8,8 +8,8 @@ import type { History } from './history.ts'
 import type { Random } from './seed.ts'
 import { until, within } from './until.ts'
 
-/** Bytes of the messages, both ways; the largest is many TCP segments. */
-const SIZES = [1, 40, 300, 2000, 20_000]
+/** Bytes of the messages, both ways; the largest is several TCP segments. */
+const SIZES = [1, 40, 300, 1500, 6000]
 /** To stop under load and to ask for the server's memory. */
 const CALM_MS = 15_000
 

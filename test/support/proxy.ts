@@ -51,7 +51,7 @@ export class ProxyConnection {
       end.on('error', () => {})
       end.on('close', (hadError: boolean) => {
         if (this.#hole || other.destroyed) return
-        if (hadError) other.resetAndDestroy()
+        if (hadError) reset(other)
         else other.destroySoon()
       })
     }
@@ -65,7 +65,7 @@ export class ProxyConnection {
   cut(how: 'fin' | 'rst' = 'fin'): void {
     if (this.alive && !this.#hole) this.#broken()
     for (const socket of [this.#client, this.#server]) {
-      if (how === 'rst') socket.resetAndDestroy()
+      if (how === 'rst') reset(socket)
       else socket.destroy()
     }
   }
@@ -100,6 +100,15 @@ export class ProxyConnection {
     this.#server.destroy()
     this.#client.end(text)
   }
+}
+
+/**
+ * RST at once. `resetAndDestroy` first ends in an orderly way, and a `destroy` in between leaks the handle for ever:
+ * libuv refuses to reset what is shutting down. So it must not be asked to where the end has begun.
+ */
+function reset(socket: Socket): void {
+  if (!socket.connecting && !socket.writableEnded) Object.assign(socket, { resetAndClosing: true })
+  socket.destroy()
 }
 
 export class FaultProxy {

@@ -1,9 +1,10 @@
 import { once } from 'node:events'
-import { connect as connectTo, createServer, type Server, type Socket } from 'node:net'
+import { connect as connectTo, createServer } from 'node:net'
 import { Server as EngineServer } from 'engine.io'
 import t, { type Test } from 'tap'
 import WebSocket from 'ws'
 import { httpSocketPath } from '../../lib/worker/forward.ts'
+import { Bytes } from '../support/edge-peers.ts'
 import { type Echo, type Edges, startEdges } from '../support/edges.ts'
 import { nothingLeft } from '../support/nothing-left.ts'
 import { ask, type RawConnection, rawConnect, request, upgradeRequest } from '../support/raw.ts'
@@ -25,51 +26,6 @@ async function dial(t: Test, edges: Edges): Promise<RawConnection> {
   return connection
 }
 
-/** A peer that sees every byte, for what is no response and no frame. */
-class Bytes {
-  readonly socket: Socket
-  ended = false
-  #text = ''
-
-  constructor(t: Test, port: number) {
-    this.socket = connectTo({ port, host: '127.0.0.1', allowHalfOpen: true }).setEncoding('latin1')
-    this.socket.on('error', () => {})
-    this.socket.on('data', (text) => {
-      this.#text += text
-    })
-    this.socket.on('end', () => {
-      this.ended = true
-    })
-    t.teardown(() => this.socket.destroy())
-  }
-
-  /** What comes up to the end of `text`. */
-  async upTo(text: string): Promise<string> {
-    await until(() => this.#text.includes(text), 5000, text.slice(0, 40))
-    const end = this.#text.indexOf(text) + text.length
-    const taken = this.#text.slice(0, end)
-    this.#text = this.#text.slice(end)
-    return taken
-  }
-}
-
-/** An owner of slot 1 that does as told, instead of an edge. */
-async function fakeOwner(t: Test, edges: Edges, serve: (socket: Socket) => void): Promise<Set<Socket>> {
-  const sockets = new Set<Socket>()
-  const server: Server = createServer({ allowHalfOpen: true }, (socket) => {
-    sockets.add(socket.on('error', () => {}))
-    serve(socket)
-  })
-  server.listen(httpSocketPath(edges.directory, 1, 99))
-  await once(server, 'listening')
-  t.teardown(() => {
-    for (const socket of sockets) socket.destroy()
-    server.close()
-  })
-  edges.workers[0]!.edge.fleet([1, 99])
-  return sockets
-}
-
 t.test('1,000 requests of alternating segments on one connection', async (t) => {
   const edges = await start(t, 4)
   const connection = await dial(t, edges)
@@ -89,38 +45,6 @@ t.test('1,000 requests of alternating segments on one connection', async (t) => 
   t.same(edges.workers[0]!.edge.counters, { requests: 1000, forwarded: 750, misplacedRefused: 0 })
   for (const { edge } of edges.workers.slice(1))
     t.equal(edge.sockets, 1, 'one connection between two workers carried them all')
-})
-
-t.test('an upgrade behind other requests on a kept connection goes to its own owner', async (t) => {
-  const edges = await start(t, 4)
-  for (let round = 0; round < 12; round++) {
-    const peer = new Bytes(t, edges.workers[0]!.port)
-    for (const slot of [0, 1]) {
-      peer.socket.write(request(`/api/${edges.segment(slot)}/`))
-      t.match(await peer.upTo('"bytes":0}'), `"slot":${slot}`)
-    }
-    const [slot, segment] = [round % 4, edges.segment(round % 4, round)]
-    peer.socket.write(upgradeRequest(`/api/${segment}/?limpet=1`))
-    t.match(await peer.upTo('\r\n\r\n'), / 101 /)
-    t.equal(await peer.upTo(';'), `${slot} ${segment};`)
-  }
-})
-
-t.test('bytes right behind the 101, and right behind the request, are not lost', async (t) => {
-  const edges = await start(t, 2)
-  for (const slot of [0, 1]) {
-    const peer = new Bytes(t, edges.workers[0]!.port)
-    const first = 'f'.repeat(1000)
-    peer.socket.write(`${upgradeRequest(`/api/${edges.segment(slot)}/?first=${first}`)}early`)
-    t.match(await peer.upTo('\r\n\r\n'), / 101 /)
-    t.equal(await peer.upTo('early'), `${first}early`)
-    peer.socket.write('later')
-    t.equal(await peer.upTo('later'), 'later')
-    peer.socket.end(`${'x'.repeat(1_000_000)}last`)
-    t.equal((await peer.upTo('last')).length, 1_000_004, `half-close is kept (worker ${slot})`)
-    await until(() => peer.ended, 5000, 'the other half')
-  }
-  await until(() => edges.workers[0]!.edge.sockets === 0, 5000, 'both ends are let go')
 })
 
 t.test('large bodies, both ways', async (t) => {
@@ -198,59 +122,6 @@ t.test('a client that leaves a forwarded poll leaves its owner too', async (t) =
   tunnel.socket.resetAndDestroy()
   await gone
   await until(() => edge.sockets === 0 && edges.workers[0]!.edge.sockets === 0)
-})
-
-t.test('an owner that is not there, or goes', async (t) => {
-  const edges = await start(t, 2)
-  const path = `/api/${edges.segment(1)}/`
-  const { port, edge } = edges.workers[0]!
-  const isUnavailable = (response: RawResponse, about: string): void => {
-    t.match(response, { status: 503, headers: { 'retry-after': '1' } }, about)
-    t.match(response.body.toString(), /^[A-Z].*\.$/, about)
-  }
-  for (const [generation, about] of [
-    [0, 'no worker holds the slot'],
-    [98, 'nobody listens'],
-  ] as const) {
-    edge.fleet([1, generation])
-    isUnavailable(await ask(port, request(path)), about)
-    isUnavailable(await ask(port, request(path, { method: 'POST', body: 'b' })), about)
-    isUnavailable(await ask(port, upgradeRequest(path)), `${about}, upgrade`)
-  }
-  const owners = await fakeOwner(t, edges, (socket) => socket.on('data', () => socket.destroy()))
-  const connection = await dial(t, edges)
-  connection.write(request(path))
-  isUnavailable(await connection.response(), 'it dies before it answers')
-  connection.write(request(`/api/${edges.segment(0)}/`))
-  t.equal(echoOf(await connection.response()).slot, 0, 'the connection lives on')
-  connection.write(upgradeRequest(path))
-  await connection.end()
-  t.equal(owners.size, 2, 'the upgrade it took is not tried again')
-  edge.fleet([1, 2])
-  t.equal(echoOf(await ask(port, request(path))).slot, 1, 'the next holder')
-})
-
-t.test('an owner that dies in the middle of an answer cuts it', async (t) => {
-  const edges = await start(t, 2)
-  await fakeOwner(t, edges, (socket) => {
-    socket.once('data', () => {
-      socket.write('HTTP/1.1 200 OK\r\nContent-Length: 100\r\n\r\nhalf', () => socket.destroy())
-    })
-  })
-  const connection = await dial(t, edges)
-  connection.write(request(`/api/${edges.segment(1)}/`))
-  await t.rejects(connection.response(), /the connection ended/)
-})
-
-t.test('an owner that has ended a tunnel need not wait for its client', async (t) => {
-  const edges = await start(t, 2, { headMs: 100, keepAliveMs: 100 })
-  await fakeOwner(t, edges, (socket) => {
-    socket.once('data', () => socket.end('HTTP/1.1 101 Switching Protocols\r\n\r\nbye'))
-  })
-  const peer = new Bytes(t, edges.workers[0]!.port)
-  peer.socket.write(upgradeRequest(`/api/${edges.segment(1)}/`))
-  await peer.upTo('bye')
-  await until(() => edges.workers[0]!.edge.sockets === 0, 3000, 'the half-open client is let go')
 })
 
 t.test('forwarded once, and never again', async (t) => {

@@ -27,6 +27,10 @@ const storage = localStorageOrNull()
 let nick = storage?.getItem(NAME_KEY) ?? ''
 parts.name.value = nick
 
+// A closed or reloaded page leaves the room now, not after its grace. Added before the client adds its own listener,
+// which drops the link: a window's events reach its listeners in the order they were added, capturing or not.
+addEventListener('pagehide', ({ persisted }) => persisted || client.close())
+
 const client = connect<ToServer, ToClient>(
   new URL(document.documentElement.dataset.path ?? '/api/', location.href),
   { auth: () => ({ nick }) },
@@ -146,8 +150,6 @@ client.on('discontinuity', ({ code }) => {
 client.on('close', ({ reason }) => log.notice(`The session is over: ${reason}`))
 
 parts.cut.addEventListener('click', () => client.cutLink())
-// A closed or reloaded page leaves the room now, not after its grace; before the client lets go of its link.
-addEventListener('pagehide', ({ persisted }) => !persisted && client.close(), { capture: true })
 
 // The forms.
 

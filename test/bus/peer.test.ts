@@ -1,0 +1,118 @@
+import t, { type Test } from 'tap'
+import { type MeshFleet, startFleet } from '../support/mesh-fleet.ts'
+import { nothingLeft } from '../support/nothing-left.ts'
+import { type Random, seeded } from '../support/seed.ts'
+import { until, within } from '../support/until.ts'
+
+interface Pair {
+  readonly from: number
+  readonly to: number
+}
+
+function pairsOf(fleet: MeshFleet): Pair[] {
+  const slots = [...fleet.workers.keys()]
+  return slots.flatMap((from) => slots.filter((to) => to !== from).map((to) => ({ from, to })))
+}
+
+const textOf = ({ from, to }: Pair, number: number): string => `${from}>${to} ${number}`
+
+/** Some items per pair and turn, one in a hundred a long one, until each pair has `count`. */
+async function chatter(fleet: MeshFleet, count: number, random: Random): Promise<void> {
+  for (let busy = true; busy; ) {
+    busy = false
+    for (const pair of pairsOf(fleet)) {
+      const worker = fleet.workers[pair.from]!
+      for (let left = random.int(0, 50); left > 0; left--) {
+        const number = worker.outbox(pair.to).end + 1
+        if (number > count) break
+        worker.send(pair.to, textOf(pair, number) + (random.chance(0.01) ? '#'.repeat(20_000) : ''))
+      }
+      if (worker.outbox(pair.to).end < count) busy = true
+    }
+    await new Promise((resolve) => setImmediate(resolve))
+  }
+}
+
+async function eachExactlyOnce(t: Test, fleet: MeshFleet, count: number): Promise<void> {
+  const logOf = ({ from, to }: Pair): string[] => fleet.workers[to]!.logOf(from)
+  const pairs = pairsOf(fleet)
+  await until(() => pairs.every((pair) => logOf(pair).length >= count), 25_000, 'all items')
+  for (const pair of pairs) {
+    const expected = Array.from({ length: count }, (_, n) => textOf(pair, n + 1))
+    t.strictSame(
+      logOf(pair).map((text) => text.replace(/#+$/, '')),
+      expected,
+      `${pair.from} to ${pair.to}`,
+    )
+  }
+  const empty = (): boolean => pairs.every(({ from, to }) => fleet.workers[from]!.outbox(to).bytes === 0)
+  await until(empty, 5000, 'all outboxes empty')
+  t.strictSame(
+    fleet.workers.flatMap(({ resets, log }) => [...resets, ...log.lines]),
+    [],
+    'no reset, no fault',
+  )
+}
+
+/** Most connections end after some thousand bytes, some within the hellos. */
+function cutsAnywhere(random: Random): () => { up: number; down: number } {
+  const bytes = (): number => (random.chance(0.3) ? random.int(0, 120) : random.int(100, 40_000))
+  return () => ({ up: bytes(), down: bytes() })
+}
+
+t.test('four workers, 24,000 items, connections cut at any byte: exactly once, in order', async (t) => {
+  const random = seeded(t)
+  const fleet = await startFleet(t, 4)
+  fleet.life = cutsAnywhere(random.fork())
+  fleet.cutAll()
+  await chatter(fleet, 2000, random)
+  await until(() => fleet.made > 200, 15_000, '200 connections')
+  fleet.life = null
+  fleet.cutAll()
+  await eachExactlyOnce(t, fleet, 2000)
+  t.comment(`${fleet.made} connections`)
+})
+
+t.test('two workers, 20,000 items, cut by both ends', async (t) => {
+  const random = seeded(t)
+  const fleet = await startFleet(t, 2)
+  let cuts = 0
+  for (const worker of fleet.workers)
+    worker.onItem = () => {
+      if (!random.chance(0.005)) return
+      cuts += 1
+      fleet.cutAll()
+    }
+  await chatter(fleet, 10_000, random)
+  await eachExactlyOnce(t, fleet, 10_000)
+  t.ok(cuts > 20, `${cuts} cuts`)
+})
+
+t.test('workers that die at any item and recover what they committed', async (t) => {
+  const random = seeded(t)
+  const fleet = await startFleet(t, 3, { durable: true })
+  fleet.life = cutsAnywhere(random.fork())
+  const talk = chatter(fleet, 600, random.fork())
+  for (let deaths = 0; deaths < 12; deaths++) {
+    const slot = random.int(0, 2)
+    const worker = fleet.workers[slot]!
+    await new Promise<void>((resolve) => {
+      let left = random.int(1, 40)
+      const dies = setTimeout(resolve, 300)
+      worker.onItem = () => {
+        left -= 1
+        if (left > 0) return
+        clearTimeout(dies)
+        resolve(worker.die())
+      }
+    })
+    await worker.die()
+    await fleet.start(slot, worker)
+    await fleet.announce()
+  }
+  await within(talk, 20_000, 'all sent')
+  fleet.life = null
+  await eachExactlyOnce(t, fleet, 600)
+})
+
+nothingLeft(t)

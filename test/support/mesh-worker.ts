@@ -1,0 +1,185 @@
+/**
+ * A worker reduced to what the bus sees of it: streams, a turn with a commit, and a log of the items taken.
+ */
+import type { Bus, BusEvents, BusLog, BusStreams } from '../../lib/bus/bus.ts'
+import { createMesh, type MeshOptions } from '../../lib/bus/mesh.ts'
+import { Frame } from '../../lib/wire/frames.ts'
+import { Outbox } from '../../lib/wire/stream.ts'
+
+export interface PeerState {
+  outbox: Outbox<Frame>
+  received: number
+  epoch: string | null
+  /** The items taken from it, as text. */
+  log: string[]
+}
+
+export class LogLines implements BusLog {
+  readonly lines: { fields: object; message: string }[] = []
+
+  warn(fields: object, message: string): void {
+    this.lines.push({ fields, message })
+  }
+}
+
+export interface MeshWorkerOptions extends Partial<MeshOptions> {
+  readonly slot: number
+  readonly directory: string
+  /** Keeps epochs with the streams, as a worker with a journal does. */
+  readonly durable?: boolean
+}
+
+export class MeshWorker implements BusStreams {
+  readonly slot: number
+  readonly log = new LogLines()
+  readonly acknowledgements: number[] = []
+  readonly resets: number[] = []
+  /** Called for each item, behind the log. */
+  onItem: ((from: number, number: number, text: string) => void) | null = null
+  answer: BusEvents['ask'] = async (_from, data) => data
+  bus!: Bus
+  #peers = new Map<number, PeerState>()
+  readonly #heardFrom = new Set<number>()
+  #committed: Map<number, PeerState> | null = null
+  #turn: NodeJS.Immediate | null = null
+  #dead = false
+
+  constructor(slot: number, durable: boolean) {
+    this.slot = slot
+    if (durable) this.#committed = new Map()
+  }
+
+  outbox(to: number): Outbox<Frame> {
+    return this.peer(to).outbox
+  }
+
+  received(from: number): number {
+    return this.peer(from).received
+  }
+
+  epoch(slot: number): string | null {
+    return this.peer(slot).epoch
+  }
+
+  logOf(from: number): string[] {
+    return this.peer(from).log
+  }
+
+  send(to: number, text: string): void {
+    this.outbox(to).append(new Frame(Buffer.from(text)))
+    this.#wake()
+  }
+
+  /** What a process that dies now would leave behind. */
+  get remains(): Map<number, PeerState> {
+    return copyOf(this.#committed ?? new Map())
+  }
+
+  recover(remains: Map<number, PeerState>): void {
+    this.#peers = copyOf(remains)
+    this.#committed = copyOf(remains)
+  }
+
+  get events(): BusEvents {
+    return {
+      item: (from, number, data) => this.#item(from, number, data),
+      acknowledged: (to, count) => {
+        this.acknowledgements.push(count)
+        this.outbox(to).acknowledge(count)
+        this.#wake()
+      },
+      reset: (slot) => {
+        this.resets.push(slot)
+        this.#peers.set(slot, { outbox: new Outbox<Frame>(), received: 0, epoch: null, log: [] })
+        this.#wake()
+      },
+      ask: (from, data) => this.answer(from, data),
+    }
+  }
+
+  get durableEvents(): BusEvents {
+    const met = (slot: number, epoch: string): void => {
+      this.peer(slot).epoch = epoch
+      this.#wake()
+    }
+    return { ...this.events, met }
+  }
+
+  commitNow(): void {
+    if (this.#turn) clearImmediate(this.#turn)
+    this.#commit()
+  }
+
+  /** As a death: what is not committed never happened. */
+  async die(): Promise<void> {
+    this.#dead = true
+    if (this.#turn) clearImmediate(this.#turn)
+    await this.bus.close()
+  }
+
+  peer(slot: number): PeerState {
+    let peer = this.#peers.get(slot)
+    if (!peer) {
+      peer = { outbox: new Outbox<Frame>(), received: 0, epoch: null, log: [] }
+      this.#peers.set(slot, peer)
+    }
+    return peer
+  }
+
+  #item(from: number, number: number, data: Uint8Array): void {
+    const peer = this.peer(from)
+    if (number !== peer.received + 1) throw new Error(`item ${number} behind ${peer.received}`)
+    peer.received = number
+    peer.log.push(Buffer.from(data).toString())
+    this.#heardFrom.add(from)
+    this.#wake()
+    this.onItem?.(from, number, peer.log.at(-1)!)
+  }
+
+  #wake(): void {
+    this.#turn ??= setImmediate(() => this.#commit())
+  }
+
+  #commit(): void {
+    this.#turn = null
+    if (this.#dead) return
+    if (this.#committed) this.#committed = copyOf(this.#peers)
+    for (const from of this.#heardFrom) this.bus.received(from, this.received(from))
+    this.#heardFrom.clear()
+    this.bus.flush()
+  }
+}
+
+function copyOf(peers: Map<number, PeerState>): Map<number, PeerState> {
+  return new Map(
+    [...peers].map(([slot, { outbox, received, epoch, log }]) => {
+      const copy = new Outbox<Frame>()
+      copy.base = outbox.base
+      copy.end = outbox.base
+      for (let n = outbox.base + 1; n <= outbox.end; n++) copy.append(outbox.at(n))
+      return [slot, { outbox: copy, received, epoch, log: [...log] }]
+    }),
+  )
+}
+
+export async function startMeshWorker(
+  options: MeshWorkerOptions,
+  remains?: Map<number, PeerState>,
+): Promise<MeshWorker> {
+  const worker = new MeshWorker(options.slot, options.durable ?? false)
+  if (remains) worker.recover(remains)
+  const { outbox, received } = worker
+  const streams: BusStreams = options.durable
+    ? worker
+    : { outbox: outbox.bind(worker), received: received.bind(worker) }
+  worker.bus = await createMesh({
+    generation: 1,
+    epoch: `epoch of ${options.slot}${options.durable ? '' : ` in ${options.generation ?? 1}`}`,
+    streams,
+    events: options.durable ? worker.durableEvents : worker.events,
+    log: worker.log,
+    askTimeoutMs: 20_000,
+    ...options,
+  })
+  return worker
+}

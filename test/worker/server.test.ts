@@ -1,0 +1,338 @@
+import t from 'tap'
+import { encodeQuestion } from '../../lib/bus/questions.ts'
+import { LimpetError } from '../../lib/wire/codes.ts'
+import { AppServer } from '../../lib/worker/server.ts'
+import { gate, Peer, settle, TestWorker } from '../support/core.ts'
+
+const ERROR = 50
+
+t.test('use', async (t) => {
+  const loop: Record<string, unknown> = {}
+  loop.self = loop
+
+  for (const [what, data] of Object.entries({ undefined: undefined, null: null, 'an empty object': {} })) {
+    t.test(`${what}: no data`, async (t) => {
+      const worker = new TestWorker()
+      worker.server.use(() => data)
+      await Peer.connected(worker)
+      t.same(worker.apps[0]?.data, {})
+    })
+  }
+
+  t.test('an object is the first data, as JSON of its own', async (t) => {
+    const worker = new TestWorker()
+    const user = { name: 'Ann', born: new Date(0), tags: ['a'] }
+    worker.server.use(async () => user)
+    await Peer.connected(worker)
+    user.tags.push('b')
+    t.same(worker.apps[0]?.data, { name: 'Ann', born: '1970-01-01T00:00:00.000Z', tags: ['a'] })
+    t.throws(() => Object.assign(worker.apps[0]!.data, { name: 'Eve' }), TypeError)
+  })
+
+  t.test('runs once per session', async (t) => {
+    const worker = new TestWorker()
+    let calls = 0
+    worker.server.use(() => {
+      calls += 1
+    })
+    const peer = await Peer.connected(worker)
+    peer.lose()
+    await peer.connect()
+    t.equal(calls, 1)
+    await Peer.connected(worker, { key: 'other' })
+    t.equal(calls, 2)
+  })
+
+  const refusals: Record<string, [() => unknown, string, boolean]> = {
+    'throws LimpetError': [
+      () => thrown(new LimpetError('not_for_you', 'members only')),
+      'not_for_you',
+      false,
+    ],
+    'rejects with LimpetError': [() => Promise.reject(new LimpetError('busy', 'later')), 'busy', false],
+    'throws an Error': [() => thrown(new Error('database secret')), 'refused', true],
+    'rejects with an Error': [() => Promise.reject(new Error('database secret')), 'refused', true],
+    'throws nothing': [() => thrown(undefined), 'refused', true],
+    'returns text': [() => 'text', 'refused', true],
+    'returns an array': [() => [1], 'refused', true],
+    'returns a cycle': [() => loop, 'refused', true],
+    'resolves to a BigInt': [async () => ({ big: 1n }), 'refused', true],
+    'resolves to a function': [async () => () => 1, 'refused', true],
+    'returns more than a payload': [() => ({ x: 'x'.repeat(5000) }), 'refused', true],
+  }
+  for (const [what, [use, code, isLogged]] of Object.entries(refusals)) {
+    t.test(what, async (t) => {
+      const worker = new TestWorker()
+      worker.server.use(use)
+      const peer = new Peer(worker)
+      peer.open()
+      peer.hello()
+      await settle(worker)
+      const [close] = peer.link.take()
+      t.match(close, `"code":"${code}"`)
+      t.notMatch(close, /secret/)
+      t.ok(peer.link.closed)
+      t.equal(worker.state.sessions.size, 0)
+      t.same(worker.apps, [])
+      t.equal(worker.logged.filter(({ level }) => level >= ERROR).length, isLogged ? 1 : 0)
+    })
+  }
+})
+
+t.test('handlers', async (t) => {
+  const withHandler = async (handler: (...args: unknown[]) => unknown) => {
+    const worker = new TestWorker()
+    worker.listen('ask', handler)
+    const peer = await Peer.connected(worker)
+    const ask = async (...args: unknown[]): Promise<string[]> => {
+      peer.ask('ask', ...args)
+      await settle(worker)
+      return peer.read()
+    }
+    return { worker, peer, ask }
+  }
+
+  t.test('get the arguments, and the message last', async (t) => {
+    const { peer, ask } = await withHandler((...args) => args)
+    t.same(await ask('a', { b: 1 }), [`answer 1 ["a",{"b":1},{"id":"${peer.id}:1","redelivered":false}]`])
+    t.same(await ask(), [`answer 2 [{"id":"${peer.id}:2","redelivered":false}]`])
+  })
+
+  t.test('answer with what they return or resolve to', async (t) => {
+    let value: unknown
+    const { ask } = await withHandler(() => value)
+    value = null
+    t.same(await ask(), ['answer 1 null'])
+    value = Promise.resolve([1])
+    t.same(await ask(), ['answer 2 [1]'])
+    value = undefined
+    t.same(await ask(), ['answer 3 undefined'])
+    // biome-ignore lint/suspicious/noThenProperty: a thenable of somebody's own is what is tested
+    value = { then: (resolve: (value: unknown) => void) => resolve('then') }
+    t.same(await ask(), ['answer 4 "then"'])
+  })
+
+  t.test('without a question nothing is answered', async (t) => {
+    const { worker, peer } = await withHandler(() => thrown(new LimpetError('nope')))
+    peer.emit('ask')
+    await settle(worker)
+    t.same(peer.read(), [])
+    t.equal(peer.session?.handled, 1)
+  })
+
+  const failures: Record<string, [() => unknown, string, number]> = {
+    'a thrown LimpetError passes code and message': [
+      () => thrown(new LimpetError('too_late', 'it is over')),
+      '!too_late: it is over',
+      30,
+    ],
+    'a rejection with LimpetError, too': [
+      async () => thrown(new LimpetError('too_late', 'it is over')),
+      '!too_late: it is over',
+      30,
+    ],
+    'another error passes no details': [
+      () => thrown(new Error('secret')),
+      '!handler_failed: the handler failed',
+      ERROR,
+    ],
+    'another rejection, too': [
+      async () => thrown(new Error('secret')),
+      '!handler_failed: the handler failed',
+      ERROR,
+    ],
+    'something thrown that is no error': [
+      () => thrown('secret'),
+      '!handler_failed: the handler failed',
+      ERROR,
+    ],
+    'a `then` that throws': [
+      () => ({
+        // biome-ignore lint/suspicious/noThenProperty: as above
+        get then() {
+          return thrown(new Error('secret'))
+        },
+      }),
+      '!handler_failed: the handler failed',
+      ERROR,
+    ],
+  }
+  for (const [what, [handler, answer, level]] of Object.entries(failures)) {
+    t.test(what, async (t) => {
+      const { worker, peer, ask } = await withHandler(handler)
+      t.same(await ask(), [`answer 1 ${answer}`])
+      t.equal(worker.logged.filter((line) => line.level === level).length, 1)
+      t.equal(worker.logged.filter((line) => line.level > level).length, 0)
+      t.equal(peer.session?.handled, 1, 'it counts as handled')
+      t.notOk(peer.link.closed)
+    })
+  }
+
+  t.test('two of one event: both run, the first answers, the turn waits for both', async (t) => {
+    const worker = new TestWorker()
+    const { promise, open } = gate()
+    worker.listen('ask', () => 'first')
+    worker.listen('ask', () => promise)
+    worker.listen('say')
+    const peer = await Peer.connected(worker)
+    peer.ask('ask')
+    peer.emit('say')
+    await settle(worker)
+    t.same(worker.seen, ['open', 'ask', 'ask'])
+    t.same(peer.read(), [])
+    open('second')
+    await settle(worker)
+    t.same(peer.read(), ['answer 1 "first"'])
+    t.same(worker.seen.slice(3), ['say'])
+  })
+
+  t.test('one of two fails', async (t) => {
+    const worker = new TestWorker()
+    worker.listen('ask', () => 'first')
+    worker.listen('ask', () => thrown(new Error('second')))
+    const peer = await Peer.connected(worker)
+    peer.ask('ask')
+    await settle(worker)
+    t.same(peer.read(), ['answer 1 "first"'])
+    t.equal(worker.logged.filter(({ level }) => level === ERROR).length, 1)
+  })
+
+  t.test('nobody listens', async (t) => {
+    const { worker, peer } = await withHandler(() => 1)
+    peer.ask('else')
+    peer.ask('__proto__')
+    peer.emit('else')
+    await settle(worker)
+    t.same(
+      peer.read(),
+      [1, 2].map((n) => `answer ${n} !no_handler: nobody listens to this event`),
+    )
+    t.equal(peer.session?.handled, 3)
+    t.equal(worker.logged.filter(({ level }) => level > 20).length, 0)
+  })
+
+  t.test('lifecycle handlers may fail', async (t) => {
+    const worker = new TestWorker()
+    worker.server.on('session', (session) => {
+      for (const name of ['open', 'suspend', 'resume', 'close'])
+        session.on(name, () => thrown(new Error(name)))
+    })
+    const peer = await Peer.connected(worker)
+    peer.lose()
+    await peer.connect()
+    worker.apps[0]!.close()
+    await settle(worker)
+    t.same(worker.seen, ['open', 'suspend', 'resume', 'close closed_by_server'])
+    t.equal(worker.logged.filter(({ level }) => level === ERROR).length, 4)
+    t.same(peer.read(), ['close closed_by_server'])
+  })
+
+  t.test('close tells code and reason', async (t) => {
+    const worker = new TestWorker()
+    const ends: unknown[] = []
+    worker.server.on('session', (session) => void session.on('close', (...args) => void ends.push(args)))
+    await Peer.connected(worker)
+    worker.apps[0]!.close('own_code', 'for a reason')
+    await settle(worker)
+    t.same(ends, [[{ code: 'own_code', reason: 'for a reason' }]])
+  })
+})
+
+t.test("a listener of 'session' that fails stops neither the others nor the session", async (t) => {
+  for (const fail of [() => thrown(new Error('wiring')), () => Promise.reject(new Error('wiring'))]) {
+    const worker = new TestWorker()
+    worker.server.on('session', fail)
+    worker.listen('say')
+    const peer = await Peer.connected(worker)
+    peer.emit('say')
+    await settle(worker)
+    t.same(worker.seen, ['open', 'say'])
+    t.same(
+      worker.logged.filter(({ level }) => level === ERROR).map(({ err }) => err?.message),
+      ['wiring'],
+    )
+    worker.apps[0]!.emit('works')
+    worker.commit()
+    t.same(peer.read(), ['event works'])
+  }
+})
+
+t.test('room', async (t) => {
+  const pair = async () => {
+    const fleet: TestWorker[] = []
+    const here = new TestWorker({ slot: 0, fleet })
+    const there = new TestWorker({ slot: 1, fleet })
+    here.server.use(() => ({ name: 'Ann' }))
+    await Peer.connected(here)
+    return { here, there, app: here.apps[0]! }
+  }
+
+  for (const name of ['near', 'far']) {
+    t.test(`${name}: every worker gets the answer of the home`, async (t) => {
+      const { here, there, app } = await pair()
+      void app.join(name)
+      for (let i = 1; i <= 3; i++) here.server.to(name).emit('said', i)
+      here.server.to(name).volatile.emit('typing')
+      await settle(here, there)
+      for (const { server } of [here, there]) {
+        const room = server.room(name)
+        t.equal(await room.count(), 1)
+        t.same(await room.members(), [{ id: app.id, data: { name: 'Ann' } }])
+        t.same(await room.history({ limit: 2 }), [
+          { number: 2, name: 'said', args: [2] },
+          { number: 3, name: 'said', args: [3] },
+        ])
+        t.equal((await room.history()).length, 3)
+      }
+      t.same(await here.server.room(`${name}-empty`).history(), [])
+    })
+  }
+
+  t.test('questions that are wrong', async (t) => {
+    const { here } = await pair()
+    for (const name of ['', 'a\n', '\ud800']) {
+      const room = here.server.room(name)
+      await t.rejects(room.count(), { code: 'room_invalid' })
+      await t.rejects(room.members(), { code: 'room_invalid' })
+      await t.rejects(room.history(), { code: 'room_invalid' })
+      t.throws(() => here.server.to(name), { code: 'room_invalid' })
+    }
+    for (const limit of [0, -1, 101, 1.5, Number.NaN, '5' as unknown as number]) {
+      await t.rejects(here.server.room('near').history({ limit }), { code: 'arguments_invalid' })
+    }
+    await t.rejects(here.server.answer(new Uint8Array([99])), { code: 'arguments_invalid' })
+    t.ok((await here.server.answer(encodeQuestion({ kind: 'count', room: 'near' }))).length > 0)
+  })
+
+  t.test('a home that does not answer', async (t) => {
+    const fleet: TestWorker[] = []
+    const here = new TestWorker({ slot: 0, fleet })
+    fleet[1] = { server: { answer: async () => new Uint8Array([99]) } } as unknown as TestWorker
+    await t.rejects(here.server.room('far').count(), { code: 'room_unavailable' })
+    fleet[1] = {
+      server: { answer: async () => thrown(new LimpetError('room_unavailable')) },
+    } as unknown as TestWorker
+    await t.rejects(here.server.room('far').count(), { code: 'room_unavailable' })
+  })
+})
+
+t.test('nothing can be told before the worker is ready', async (t) => {
+  const worker = new TestWorker()
+  worker.server.ready = false
+  t.throws(() => worker.server.to('room').emit('x'), { code: 'not_ready' })
+  t.equal(worker.state.homes.size, 0)
+  const bare = new AppServer(worker.server.engine, worker.server.log, 100)
+  await t.rejects(bare.room('room').count(), { code: 'not_ready' })
+})
+
+t.test('http keeps the handler of pages', async (t) => {
+  const { server } = new TestWorker()
+  t.equal(server.pages, null)
+  const handler = (): boolean => false
+  t.equal(server.http(handler), server)
+  t.equal(server.pages, handler)
+})
+
+function thrown(error: unknown): never {
+  throw error
+}

@@ -1,0 +1,135 @@
+import t from 'tap'
+import { encodeEvent, Frame } from '../../lib/wire/frames.ts'
+import type { StateRecord } from '../../lib/worker/record.ts'
+import { WorkerState } from '../../lib/worker/state.ts'
+import { Turn } from '../../lib/worker/turn.ts'
+import { LIMITS, MemoryLink } from '../support/core.ts'
+
+/** What happens, in its order. */
+const setUp = () => {
+  const log: string[] = []
+  const commits: (() => void)[] = []
+  const state = new WorkerState(0, { ...LIMITS, outboxBytes: 100 })
+  const turn: Turn = new Turn(state, {
+    journal: {
+      write: (batch) => void log.push(`write ${batch.map(({ type }) => type).join(' ')}`),
+      close() {},
+    },
+    bus: {
+      flush: () => void log.push('flush'),
+      received: (from, count) => void log.push(`received ${from} ${count}`),
+    },
+    defer: (commit) => void commits.push(commit),
+    overflowed: (session) => {
+      log.push(`overflowed ${session.id}`)
+      turn.record({
+        type: 'closed',
+        session: session.id,
+        code: 'outbox_overflow',
+        reason: '',
+        says: 'gone',
+        taken: 0,
+        tombstoneUntil: 1,
+      })
+    },
+    parted: () => void log.push('parted'),
+  })
+  const link = new MemoryLink()
+  link.send = () => void log.push('send')
+  link.sendBundle = () => void log.push('send bundle')
+  const open = (id: string): void => {
+    turn.record({ type: 'opened', session: id, keyHash: `hash-${id}`, segment: 's', address: 'a', data: {} })
+    state.sessions.get(id)!.link = link
+  }
+  return { log, commits, state, turn, open }
+}
+
+const sent = (session: string, size = 10): StateRecord => ({
+  type: 'sent',
+  session,
+  frame: new Frame('e'.padEnd(size)),
+})
+
+t.test('all of a turn is one batch, written before anything leaves', async (t) => {
+  const { log, commits, state, turn, open } = setUp()
+  open('ann')
+  turn.record(sent('ann'))
+  turn.record(sent('ann'))
+  turn.record({ type: 'itemTaken', from: 1, number: 1 })
+  turn.record({ type: 'itemTaken', from: 1, number: 2 })
+  turn.record({ type: 'itemTaken', from: 3, number: 1 })
+  t.equal(state.sessions.get('ann')?.outbox.end, 2, 'it is applied at once')
+  t.same(log, [])
+  t.equal(commits.length, 1)
+  commits[0]!()
+  t.same(log, [
+    'write opened sent sent itemTaken itemTaken itemTaken',
+    'received 1 2',
+    'received 3 1',
+    'send bundle',
+    'flush',
+  ])
+})
+
+t.test('the next turn is another batch', async (t) => {
+  const { log, commits, turn, open } = setUp()
+  open('ann')
+  commits[0]!()
+  log.length = 0
+  turn.record(sent('ann'))
+  t.equal(commits.length, 2)
+  commits[1]!()
+  t.same(log, ['write sent', 'send bundle', 'flush'])
+})
+
+t.test('without a record nothing is written', async (t) => {
+  const { log, commits, turn } = setUp()
+  turn.wake()
+  turn.wake()
+  t.equal(commits.length, 1)
+  commits[0]!()
+  t.same(log, ['flush'])
+})
+
+t.test('an outbox that was full ends its session in the same batch', async (t) => {
+  const { log, commits, state, turn, open } = setUp()
+  open('ann')
+  open('bob')
+  for (const id of ['ann', 'bob', 'ann']) turn.record(sent(id, 90))
+  turn.record(sent('ann', 90))
+  commits[0]!()
+  t.same(log.slice(0, 3), [
+    'overflowed ann',
+    'overflowed ann',
+    'write opened opened sent sent sent sent closed closed',
+  ])
+  t.notOk(state.sessions.has('ann'))
+  t.ok(state.sessions.has('bob'))
+  t.same(state.overflowed, [])
+  t.equal(commits.length, 1, 'no turn of its own')
+})
+
+t.test('frames of different turns do not share a bundle', async (t) => {
+  const { commits, state, turn, open } = setUp()
+  open('ann')
+  const frame = new Frame(encodeEvent('x', []))
+  turn.record({ type: 'sent', session: 'ann', frame })
+  const { root } = state
+  const { bundle } = state.sessions.get('ann')!
+  t.equal(bundle, root.with(frame))
+  commits[0]!()
+  t.not(state.root, root)
+  t.equal(state.root.count, 0)
+  t.same(state.dirty, [])
+})
+
+t.test('a link on which `gone` has left is free again', async (t) => {
+  const { log, commits, state, turn, open } = setUp()
+  open('ann')
+  const session = state.sessions.get('ann')!
+  session.farewell = { frame: 'g{}', keepLink: true }
+  state.touch(session)
+  turn.wake()
+  commits[0]!()
+  t.same(log, ['write opened', 'send', 'parted', 'flush'])
+})
