@@ -240,6 +240,7 @@ class LiveClient {
     let auth: unknown
     try {
       auth = await this.#auth()
+      assertJson(auth)
     } catch (error) {
       this.#connector.input(() => this.#refuse(link, error))
       return
@@ -250,7 +251,7 @@ class LiveClient {
   /** Most often the network: then later. A LimpetError that says never ends the session. */
   #refuse(link: LinkId, error: unknown): void {
     if (this.#session.candidate !== link) return
-    if (error instanceof LimpetError && error.retry === 'never') {
+    if (error instanceof LimpetError && (error.retry === 'never' || error.code === 'arguments_invalid')) {
       this.#session.close(error.code, error.message, this.#where.now())
       return
     }
@@ -308,5 +309,14 @@ function outcome(listener: Listener, args: unknown[]): Outcome {
     return { ok: true, value: listener(...(args as never[])) }
   } catch (error) {
     return { ok: false, error }
+  }
+}
+
+/** `auth` that is no JSON would fail at every hello. */
+function assertJson(auth: unknown): void {
+  try {
+    JSON.stringify(auth)
+  } catch (error) {
+    throw new LimpetError('arguments_invalid', `auth cannot be sent: ${(error as Error).message}`)
   }
 }

@@ -1,5 +1,6 @@
 import t, { type Test } from 'tap'
 import { type MeshFleet, startFleet } from '../support/mesh-fleet.ts'
+import type { MeshWorker } from '../support/mesh-worker.ts'
 import { nothingLeft } from '../support/nothing-left.ts'
 import { type Random, seeded } from '../support/seed.ts'
 import { until, within } from '../support/until.ts'
@@ -17,12 +18,12 @@ function pairsOf(fleet: MeshFleet): Pair[] {
 const textOf = ({ from, to }: Pair, number: number): string => `${from}>${to} ${number}`
 
 /** Some items per pair and turn, one in a hundred a long one, until each pair has `count`. */
-async function chatter(fleet: MeshFleet, count: number, random: Random): Promise<void> {
+async function chatter(fleet: MeshFleet, count: number, random: Random, atMost = 50): Promise<void> {
   for (let busy = true; busy; ) {
     busy = false
     for (const pair of pairsOf(fleet)) {
       const worker = fleet.workers[pair.from]!
-      for (let left = random.int(0, 50); left > 0; left--) {
+      for (let left = random.int(0, atMost); left > 0; left--) {
         const number = worker.outbox(pair.to).end + 1
         if (number > count) break
         worker.send(pair.to, textOf(pair, number) + (random.chance(0.01) ? '#'.repeat(20_000) : ''))
@@ -73,46 +74,59 @@ t.test('four workers, 24,000 items, connections cut at any byte: exactly once, i
   t.comment(`${fleet.made} connections`)
 })
 
-t.test('two workers, 20,000 items, cut by both ends', async (t) => {
+t.test('two workers that commit late, 20,000 items, cut by both ends', async (t) => {
   const random = seeded(t)
   const fleet = await startFleet(t, 2)
   let cuts = 0
-  for (const worker of fleet.workers)
+  for (const worker of fleet.workers) {
+    worker.commitAfter = () => random.int(0, 30)
     worker.onItem = () => {
       if (!random.chance(0.005)) return
       cuts += 1
       fleet.cutAll()
     }
+  }
   await chatter(fleet, 10_000, random)
   await eachExactlyOnce(t, fleet, 10_000)
   t.ok(cuts > 20, `${cuts} cuts`)
 })
 
+/** Resolves when the worker is dead: at one of its next items, or after a while where none comes. */
+function death(worker: MeshWorker, random: Random): Promise<void> {
+  return new Promise((resolve) => {
+    const die = (): void => {
+      clearTimeout(timer)
+      worker.onItem = null
+      resolve(worker.die())
+    }
+    const timer = setTimeout(die, 100)
+    let left = random.int(1, 40)
+    worker.onItem = () => {
+      left -= 1
+      if (left === 0) die()
+    }
+  })
+}
+
 t.test('workers that die at any item and recover what they committed', async (t) => {
   const random = seeded(t)
   const fleet = await startFleet(t, 3, { durable: true })
-  fleet.life = cutsAnywhere(random.fork())
-  const talk = chatter(fleet, 600, random.fork())
-  for (let deaths = 0; deaths < 12; deaths++) {
+  const commitAfter = (): number => random.int(0, 5)
+  for (const worker of fleet.workers) worker.commitAfter = commitAfter
+  const talk = chatter(fleet, 1500, random.fork(), 8)
+  let lost = 0
+  for (let deaths = 0; deaths < 20; deaths++) {
     const slot = random.int(0, 2)
     const worker = fleet.workers[slot]!
-    await new Promise<void>((resolve) => {
-      let left = random.int(1, 40)
-      const dies = setTimeout(resolve, 300)
-      worker.onItem = () => {
-        left -= 1
-        if (left > 0) return
-        clearTimeout(dies)
-        resolve(worker.die())
-      }
-    })
-    await worker.die()
-    await fleet.start(slot, worker)
+    await death(worker, random)
+    const next = await fleet.start(slot, worker)
+    for (const from of [0, 1, 2]) lost += worker.logOf(from).length - next.logOf(from).length
+    next.commitAfter = commitAfter
     await fleet.announce()
   }
   await within(talk, 20_000, 'all sent')
-  fleet.life = null
-  await eachExactlyOnce(t, fleet, 600)
+  await eachExactlyOnce(t, fleet, 1500)
+  t.ok(lost > 50, `${lost} items were taken and not committed`)
 })
 
 nothingLeft(t)

@@ -46,6 +46,14 @@ t.test('auth', async (t) => {
     await until(() => client.state === 'closed')
     t.equal(log.at(-1), 'close {"code":"logged_out","reason":"log in first"}')
   })
+
+  t.test('one that is no JSON ends it: it would fail at every hello', async (t) => {
+    const auth: Record<string, unknown> = {}
+    auth.self = auth
+    const { client, log } = await start(t, { auth })
+    await until(() => client.state === 'closed')
+    t.match(log.at(-1), /^close \{"code":"arguments_invalid"/)
+  })
 })
 
 t.test('questions', async (t) => {

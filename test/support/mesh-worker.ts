@@ -36,12 +36,15 @@ export class MeshWorker implements BusStreams {
   readonly resets: number[] = []
   /** Called for each item, behind the log. */
   onItem: ((from: number, number: number, text: string) => void) | null = null
+  /** ms until what happens now is committed; 0 at the end of this turn. */
+  commitAfter: () => number = () => 0
   answer: BusEvents['ask'] = async (_from, data) => data
   bus!: Bus
   #peers = new Map<number, PeerState>()
   readonly #heardFrom = new Set<number>()
   #committed: Map<number, PeerState> | null = null
   #turn: NodeJS.Immediate | null = null
+  #late: NodeJS.Timeout | null = null
   #dead = false
 
   constructor(slot: number, durable: boolean) {
@@ -106,14 +109,13 @@ export class MeshWorker implements BusStreams {
   }
 
   commitNow(): void {
-    if (this.#turn) clearImmediate(this.#turn)
     this.#commit()
   }
 
   /** As a death: what is not committed never happened. */
   async die(): Promise<void> {
     this.#dead = true
-    if (this.#turn) clearImmediate(this.#turn)
+    this.#clear()
     await this.bus.close()
   }
 
@@ -137,11 +139,21 @@ export class MeshWorker implements BusStreams {
   }
 
   #wake(): void {
-    this.#turn ??= setImmediate(() => this.#commit())
+    if (this.#turn || this.#late) return
+    const ms = this.commitAfter()
+    if (ms > 0) this.#late = setTimeout(() => this.#commit(), ms)
+    else this.#turn = setImmediate(() => this.#commit())
+  }
+
+  #clear(): void {
+    if (this.#turn) clearImmediate(this.#turn)
+    if (this.#late) clearTimeout(this.#late)
+    this.#turn = null
+    this.#late = null
   }
 
   #commit(): void {
-    this.#turn = null
+    this.#clear()
     if (this.#dead) return
     if (this.#committed) this.#committed = copyOf(this.#peers)
     for (const from of this.#heardFrom) this.bus.received(from, this.received(from))
