@@ -88,7 +88,8 @@ class Mesh implements Bus, ConnectionOwner {
       throw new Error(`the socket directory's name is too long: ${this.#path}`)
     await new Promise<void>((resolve, reject) => {
       this.#server.once('error', reject)
-      this.#server.listen(this.#path, () => {
+      // In a cluster worker a plain listen would make the primary hold the socket and hand every connection over.
+      this.#server.listen({ path: this.#path, exclusive: true }, () => {
         this.#server.off('error', reject)
         this.#server.on('error', (err) => this.#ports.log.warn({ err }, 'bus: a connection was not accepted'))
         resolve()

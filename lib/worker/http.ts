@@ -81,7 +81,8 @@ class Edge {
     await rm(path, { force: true })
     await new Promise<void>((resolve, reject) => {
       this.#peers.once('error', reject)
-      this.#peers.listen({ path, backlog: BACKLOG }, () => {
+      // In a cluster worker a plain listen would make the primary hold the socket and hand every connection over.
+      this.#peers.listen({ path, exclusive: true, backlog: BACKLOG }, () => {
         this.#peers.off('error', reject)
         resolve()
       })
