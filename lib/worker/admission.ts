@@ -129,7 +129,7 @@ export class Admission {
   attach(session: Session, link: Link, hello: Hello): void {
     const wasSuspended = session.phase.kind === 'suspended'
     this.#stages.delete(link)
-    link.headers = null
+    link.headers = keptOf(link.headers)
     const { instance, attempt, received } = hello
     this.#sessions.turn.record({ type: 'attached', session: session.id, instance, attempt, received })
     session.link = link
@@ -224,6 +224,14 @@ export class Admission {
     for (const link of [...this.#stages.keys()])
       this.#sessions.refuse(link, 'shutting_down', 'the server is stopping')
   }
+}
+
+/** What identifies a client that begins again on this link; the rest would be held for as long as the link lives. */
+function keptOf(headers: IncomingHttpHeaders | null): IncomingHttpHeaders | null {
+  if (!headers) return null
+  const { cookie, authorization, origin } = headers
+  if (!cookie && !authorization && !origin) return null
+  return { ...(cookie && { cookie }), ...(authorization && { authorization }), ...(origin && { origin }) }
 }
 
 /**

@@ -76,12 +76,11 @@ export class AppSession {
 
   update(patch: object): void {
     this.#mayAct()
-    const { payloadBytes } = this.#context.sessions.limits
-    this.#context.sessions.turn.record({
-      type: 'updated',
-      session: this.id,
-      patch: jsonObject(patch, payloadBytes),
-    })
+    const { limits, turn } = this.#context.sessions
+    const own = jsonObject(patch, limits.payloadBytes)
+    // The whole is bounded, not each patch alone.
+    jsonObject({ ...this.#session.data, ...own }, limits.payloadBytes)
+    turn.record({ type: 'updated', session: this.id, patch: own })
   }
 
   emit(name: string, ...args: unknown[]): void {
@@ -125,6 +124,7 @@ export class AppSession {
       }
       session.questions ??= new Map()
       session.questions.set(number, question)
+      sessions.regulate(session)
       if (timeoutMs === null) return
       const timer = setTimeout(() => {
         if (session.questions?.delete(number)) question.reject('timeout')

@@ -13,7 +13,7 @@ export interface Link {
   readonly transport: Transport
   readonly address: string
   readonly segment: string
-  /** Of the first request; dropped once the session is admitted. */
+  /** Of the first request; once a session was admitted only cookie, authorization and origin are kept. */
   headers: IncomingHttpHeaders | null
   /** Open, and what was written before has left this process but for a low mark of bytes. */
   readonly writable: boolean

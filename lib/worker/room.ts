@@ -147,8 +147,8 @@ export class Rooms {
     const { turn, state } = this.#sessions
     turn.record({ type: 'peerReset', slot })
     for (const session of [...state.sessions.values()]) {
-      for (const room of session.rooms?.keys() ?? []) {
-        if (this.#homeOf(room) !== slot) continue
+      for (const [room, { standing }] of session.rooms ?? []) {
+        if (standing === 'left' || this.#homeOf(room) !== slot) continue
         this.#sessions.end(session, 'room_lost', 'the worker that ordered one of its rooms was lost', 'gone')
         break
       }

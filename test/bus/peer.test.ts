@@ -1,6 +1,6 @@
 import t, { type Test } from 'tap'
-import { type MeshFleet, startFleet } from '../support/mesh-fleet.ts'
-import type { MeshWorker } from '../support/mesh-worker.ts'
+import { type MeshFleet, socketDirectory, startFleet } from '../support/mesh-fleet.ts'
+import { type MeshWorker, startMeshWorker } from '../support/mesh-worker.ts'
 import { nothingLeft } from '../support/nothing-left.ts'
 import { type Random, seeded } from '../support/seed.ts'
 import { until, within } from '../support/until.ts'
@@ -92,16 +92,18 @@ t.test('two workers that commit late, 20,000 items, cut by both ends', async (t)
 })
 
 /** Resolves when the worker is dead: at one of its next items, or after a while where none comes. */
-function death(worker: MeshWorker, random: Random): Promise<void> {
+function death(worker: MeshWorker, random: Random, cut: () => void): Promise<void> {
   return new Promise((resolve) => {
     const die = (): void => {
       clearTimeout(timer)
       worker.onItem = null
       resolve(worker.die())
     }
-    const timer = setTimeout(die, 100)
-    let left = random.int(1, 40)
+    const timer = setTimeout(die, 200)
+    let left = random.int(1, 300)
     worker.onItem = () => {
+      // Hellos in the middle of what is not committed.
+      if (random.chance(0.02)) cut()
       left -= 1
       if (left === 0) die()
     }
@@ -111,22 +113,37 @@ function death(worker: MeshWorker, random: Random): Promise<void> {
 t.test('workers that die at any item and recover what they committed', async (t) => {
   const random = seeded(t)
   const fleet = await startFleet(t, 3, { durable: true })
-  const commitAfter = (): number => random.int(0, 5)
+  const commitAfter = (): number => random.int(0, 30)
   for (const worker of fleet.workers) worker.commitAfter = commitAfter
-  const talk = chatter(fleet, 1500, random.fork(), 8)
+  const talk = chatter(fleet, 3000, random.fork(), 8)
   let lost = 0
   for (let deaths = 0; deaths < 20; deaths++) {
     const slot = random.int(0, 2)
     const worker = fleet.workers[slot]!
-    await death(worker, random)
+    await death(worker, random, () => fleet.cutAll())
     const next = await fleet.start(slot, worker)
     for (const from of [0, 1, 2]) lost += worker.logOf(from).length - next.logOf(from).length
     next.commitAfter = commitAfter
     await fleet.announce()
   }
   await within(talk, 20_000, 'all sent')
-  await eachExactlyOnce(t, fleet, 1500)
+  await eachExactlyOnce(t, fleet, 3000)
   t.ok(lost > 50, `${lost} items were taken and not committed`)
+})
+
+t.test('a memory is remembered before anything is said to it', async (t) => {
+  const directory = socketDirectory(t)
+  const [a, b] = await Promise.all([0, 1].map((slot) => startMeshWorker({ slot, directory, durable: true })))
+  a!.send(1, 'hello')
+  a!.commitAfter = () => 60_000
+  a!.bus.fleet([1, 1])
+  a!.commitNow()
+  await until(() => a!.bus.figures.peersConnected + b!.bus.figures.peersConnected === 2)
+  t.equal(a!.epoch(1), 'epoch of 1')
+  t.equal(a!.bus.figures.itemsSent, 0)
+  a!.commitNow()
+  await until(() => b!.logOf(0).length === 1)
+  await Promise.all([a!.die(), b!.die()])
 })
 
 nothingLeft(t)

@@ -23,6 +23,11 @@ t.test('a first hello begins a session', async (t) => {
     { auth: { token: 1 }, address: '127.0.0.1', headers: { 'user-agent': 'test' }, segment: 'segment' },
   ])
   t.equal(link.headers, null, 'the headers are not kept')
+  const other = new Peer(worker)
+  const named = other.open()
+  named.headers = { cookie: 'a=1', 'user-agent': 'test' }
+  other.hello()
+  t.same(named.headers, { cookie: 'a=1' }, 'but what a client that begins again on this link is known by')
   t.equal(peer.session?.id, peer.id)
   t.equal(peer.session?.segment, 'segment')
 })
@@ -354,15 +359,19 @@ t.test('counts that lie', async (t) => {
     t.equal(worker.state.tombstones.size, 0)
   })
 
-  t.test('a count below what the server may forget', async (t) => {
-    const { worker, peer } = await withTwo()
-    await peer.connect()
-    peer.send('r2')
-    const link = peer.open()
-    peer.hello({ received: 0, check: 0 })
-    await settle(worker)
-    t.same(link.heard(), ['gone count_mismatch 1/1'])
-  })
+  t.test(
+    'a count below what was forgotten is no lie: `received` on the old link overtook the hello',
+    async (t) => {
+      const { worker, peer } = await withTwo()
+      await peer.connect()
+      peer.send('r2')
+      const link = peer.open()
+      peer.hello({ received: 0, check: 0 })
+      worker.apps[0]!.emit('three')
+      await settle(worker)
+      t.same(link.heard(), ['welcome from 3 taken 1 handled 1', 'event three'])
+    },
+  )
 
   t.test('a first hello that claims to have received something', async (t) => {
     const worker = new TestWorker()
@@ -403,6 +412,23 @@ t.test('first frames that are no hello', async (t) => {
       t.equal(worker.state.sessions.size, 0, 'nothing counts on it any more')
     })
   }
+})
+
+t.test('a client that closes before its hello, or while `use` is at work', async (t) => {
+  const worker = new TestWorker()
+  const { promise, open } = gate()
+  worker.server.use(() => promise)
+  const peer = new Peer(worker)
+  for (const says of [() => {}, () => peer.hello()]) {
+    peer.open()
+    says()
+    peer.send('c{"code":"closed_by_client","reason":""}')
+    t.ok(peer.link.closed)
+    t.same(peer.link.heard(), [])
+  }
+  open()
+  await settle(worker)
+  t.equal(worker.state.sessions.size, 0)
 })
 
 t.test('another version', async (t) => {
@@ -447,7 +473,6 @@ t.test('after `gone`, on the same link', async (t) => {
     const { worker, peer } = await parted()
     peer.emit('say', 'in flight')
     peer.send('r0')
-    peer.send('c{"code":"closed_by_client","reason":""}')
     peer.send('nonsense')
     t.notOk(peer.link.closed)
     t.equal(worker.state.sessions.size, 0)
@@ -460,6 +485,15 @@ t.test('after `gone`, on the same link', async (t) => {
     peer.emit('say', 'in the new session')
     await settle(worker)
     t.same(worker.seen.slice(3), ['say in the new session'])
+  })
+
+  t.test('a close ends the link', async (t) => {
+    const { worker, peer } = await parted()
+    peer.send('c{"code":"closed_by_client","reason":""}')
+    t.ok(peer.link.closed)
+    peer.hello({ key: 'fresh', id: undefined })
+    t.same(peer.read(), [])
+    t.equal(worker.state.sessions.size, 0)
   })
 
   t.test('the hello has its deadline, too', async (t) => {
