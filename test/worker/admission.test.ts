@@ -26,7 +26,7 @@ t.test('a first hello begins a session', async (t) => {
   const other = new Peer(worker)
   const named = other.open()
   named.headers = { cookie: 'a=1', 'user-agent': 'test' }
-  other.hello()
+  other.hello({ key: 'another' })
   t.same(named.headers, { cookie: 'a=1' }, 'but what a client that begins again on this link is known by')
   t.equal(peer.session?.id, peer.id)
   t.equal(peer.session?.segment, 'segment')
