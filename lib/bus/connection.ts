@@ -3,10 +3,14 @@ import type { Socket } from 'node:net'
 import type { BusFigures } from './bus.ts'
 import { type Envelope, EnvelopeReader } from './envelope.ts'
 
-/** An end that says nothing for so long is cut off; a busy worker may take a while. */
-const HELLO_MS = 5000
 /** How long the last bytes may take to leave when the bus closes. */
 const FINISH_MS = 250
+
+export interface ConnectionLimits {
+  readonly frameBytes: number
+  /** An end that has not said hello by then is cut off. */
+  readonly helloTimeoutMs: number
+}
 
 export interface ConnectionOwner {
   envelope(connection: Connection, envelope: Envelope): void
@@ -27,12 +31,12 @@ export class Connection {
   readonly #helloTimer: NodeJS.Timeout
   #fenced = false
 
-  constructor(socket: Socket, owner: ConnectionOwner, frameBytes: number, figures: BusFigures) {
+  constructor(socket: Socket, owner: ConnectionOwner, limits: ConnectionLimits, figures: BusFigures) {
     this.#socket = socket
     this.owner = owner
-    this.#reader = new EnvelopeReader(frameBytes)
+    this.#reader = new EnvelopeReader(limits.frameBytes)
     this.#figures = figures
-    this.#helloTimer = setTimeout(() => socket.destroy(), HELLO_MS)
+    this.#helloTimer = setTimeout(() => socket.destroy(), limits.helloTimeoutMs)
     socket.on('data', (chunk: Buffer) => this.#read(chunk))
     socket.on('drain', () => {
       if (!this.#fenced) this.owner.drained(this)

@@ -7,7 +7,7 @@ import { createServer, connect as dial, type Server, type Socket } from 'node:ne
 import { join } from 'node:path'
 import { LimpetError } from '../wire/codes.ts'
 import type { Bus, BusEvents, BusFigures, BusLog, BusStreams } from './bus.ts'
-import { Connection, type ConnectionOwner } from './connection.ts'
+import { Connection, type ConnectionLimits, type ConnectionOwner } from './connection.ts'
 import { Dialer } from './dialer.ts'
 import { type Envelope, faultOf } from './envelope.ts'
 import { Peer, type PeerPorts } from './peer.ts'
@@ -31,6 +31,8 @@ export interface MeshOptions {
   readonly askTimeoutMs: number
   /** Largest frame in bytes, so more than the largest message; default 64 MiB. */
   readonly frameBytes?: number
+  /** A connection without a hello ends after so many ms, default 5000: a busy worker may take a while. */
+  readonly helloTimeoutMs?: number
   /** Bytes given to a socket at once, default 1 MiB; the rest stays in the outbox until they have left. */
   readonly writeBytes?: number
 }
@@ -55,6 +57,7 @@ class Mesh implements Bus, ConnectionOwner {
   readonly #directory: string
   readonly #path: string
   readonly #ports: PeerPorts
+  readonly #limits: ConnectionLimits
   readonly #server: Server
   readonly #peers = new Map<number, Peer>()
   readonly #dialers = new Map<number, Dialer>()
@@ -67,13 +70,15 @@ class Mesh implements Bus, ConnectionOwner {
     this.#slot = slot
     this.#directory = options.directory
     this.#path = this.#pathOf(slot, generation)
+    const frameBytes = options.frameBytes ?? 64 * 1024 * 1024
+    this.#limits = { frameBytes, helloTimeoutMs: options.helloTimeoutMs ?? 5000 }
     this.#ports = {
       self: { slot, generation, epoch },
       streams: options.streams,
       events: options.events,
       figures: this.figures,
       log: options.log ?? { warn() {} },
-      frameBytes: options.frameBytes ?? 64 * 1024 * 1024,
+      frameBytes,
       writeBytes: options.writeBytes ?? 1024 * 1024,
       askTimeoutMs: options.askTimeoutMs,
       owes: () => this.#tellSoon(),
@@ -155,7 +160,7 @@ class Mesh implements Bus, ConnectionOwner {
   lost(): void {}
 
   #connection(socket: Socket, owner: ConnectionOwner): Connection {
-    const connection = new Connection(socket, owner, this.#ports.frameBytes, this.figures)
+    const connection = new Connection(socket, owner, this.#limits, this.figures)
     this.#connections.add(connection)
     void connection.closed.then(() => this.#connections.delete(connection))
     return connection

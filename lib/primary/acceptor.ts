@@ -105,7 +105,6 @@ export class Acceptor {
     this.#reading.delete(reading)
     const { socket } = reading
     if (head.kind === 'bad') {
-      this.#setup.log.debug({ status: head.status }, head.reason)
       this.#answer(socket, { status: head.status, body: head.reason })
     } else if (head.route.kind === 'health' && (head.method === 'GET' || head.method === 'HEAD')) {
       this.#answer(socket, this.#setup.health(), head.method === 'HEAD')
@@ -118,6 +117,7 @@ export class Acceptor {
 
   #answer(socket: net.Socket, answer: Answer, bare = false): void {
     if (socket.destroyed) return
+    if (!answer.json) this.#setup.log.debug({ status: answer.status }, answer.body)
     socket.end(encodeAnswer(answer, bare))
     this.#lingering.add(socket)
     socket.on('close', () => this.#lingering.delete(socket))

@@ -10,6 +10,8 @@ export type Farewell = 'gone' | 'close' | 'forget'
 
 export interface EndingPorts {
   homeOf(room: string): number
+  /** For the log. */
+  ended(session: Session, code: string): void
 }
 
 /** A session without any counted frame or room has nothing to lose: it waits this long only. */
@@ -69,6 +71,7 @@ export class Endings {
       tombstoneUntil: until,
     })
     if (until > 0) this.#bury(session.keyHash, until)
+    this.#ports.ended(session, code)
     if (session.link) {
       session.farewell =
         says === 'gone'

@@ -19,6 +19,8 @@ export interface EngineOptions {
   readonly pingTimeoutMs: number
   readonly addressOf: (req: IncomingMessage) => string
   readonly segmentOf: (req: IncomingMessage) => string
+  /** engine.io answered a handshake or request with an error. */
+  readonly refused: (reason: string) => void
 }
 
 /** The sid carries the slot, so that a client without a segment finds its way back to this worker. */
@@ -44,6 +46,7 @@ export function createLinkEngine(options: EngineOptions, events: LinkEvents): En
     pingTimeout: options.pingTimeoutMs,
   })
   engine.generateId = () => sidOf(options.slot)
+  engine.on('connection_error', ({ message }: { message: string }) => options.refused(message))
   engine.on('connection', (socket: EngineSocket) => {
     const { request } = socket
     const link = new EngineLink(
@@ -68,6 +71,7 @@ export function createRawEngine(options: EngineOptions): EngineServer {
     pingTimeout: options.pingTimeoutMs,
   })
   engine.generateId = () => sidOf(options.slot)
+  engine.on('connection_error', ({ message }: { message: string }) => options.refused(message))
   return engine
 }
 

@@ -222,24 +222,32 @@ class Edge {
   }
 
   #refuse(exchange: Exchange, status: number, sentence: string): void {
+    this.#options.log.debug({ status }, sentence)
+    this.#answer(exchange, status, sentence)
+  }
+
+  #answer(exchange: Exchange, status: number, sentence: string): void {
     if (exchange.kind === 'request') answer(exchange.res, status, sentence)
     else this.#connections.refuse(exchange.socket, status, sentence)
   }
 
   #failed(exchange: Exchange, error: unknown): void {
     this.#options.log.error({ err: error }, 'a request handler failed')
-    this.#refuse(exchange, 500, 'The server failed to handle this request.')
+    this.#answer(exchange, 500, 'The server failed to handle this request.')
   }
 
   #malformed(error: NodeJS.ErrnoException, socket: Socket): void {
-    if (!error.code?.startsWith('HPE_')) socket.destroy()
-    else if (error.code === 'HPE_HEADER_OVERFLOW')
-      this.#connections.refuse(
-        socket,
-        431,
-        `The request head is larger than ${this.#options.headBytes} bytes.`,
-      )
-    else this.#connections.refuse(socket, 400, 'The request is malformed.')
+    if (!error.code?.startsWith('HPE_')) {
+      socket.destroy()
+      return
+    }
+    const large = error.code === 'HPE_HEADER_OVERFLOW'
+    const status = large ? 431 : 400
+    const sentence = large
+      ? `The request head is larger than ${this.#options.headBytes} bytes.`
+      : 'The request is malformed.'
+    this.#options.log.debug({ status }, sentence)
+    this.#connections.refuse(socket, status, sentence)
   }
 }
 

@@ -13,7 +13,7 @@ import {
   type Reply,
   type Question as RoomQuestion,
 } from '../bus/questions.ts'
-import { LimpetError } from '../wire/codes.ts'
+import { type Code, LimpetError } from '../wire/codes.ts'
 import { type AnswerResult, parseFrame } from '../wire/frames.ts'
 import type { Admitted } from './admission.ts'
 import type { HelloInfo, HistoryEntry, Member, RawEngine, Room } from './api.ts'
@@ -26,6 +26,16 @@ import type { Session, Task } from './session.ts'
 import type { AppPorts, Sessions } from './sessions.ts'
 
 const HISTORY_DEFAULT = 50
+
+/** What an operator wants to see at the usual level: somebody broke the protocol, or messages were given up. */
+const LOUD = new Set<string>([
+  'protocol_error',
+  'version_unsupported',
+  'payload_too_large',
+  'count_mismatch',
+  'outbox_overflow',
+  'room_lost',
+] satisfies Code[])
 
 export type PageHandler = (req: IncomingMessage, res: ServerResponse) => unknown
 
@@ -58,6 +68,15 @@ export class AppServer {
     return {
       ...ids,
       homeOf,
+      refused: (link, code, reason) => {
+        this.log[LOUD.has(code) ? 'info' : 'debug'](
+          { code, reason, address: link.address },
+          'a link was refused',
+        )
+      },
+      ended: (session, code) => {
+        this.log[LOUD.has(code) ? 'info' : 'debug']({ session: session.id, code }, 'a session ended')
+      },
       admit: (hello) => this.#admission(hello),
       wire: (session) => this.#wireSession(session),
       run: (session, task) => this.#run(session, task),

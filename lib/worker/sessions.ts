@@ -33,6 +33,8 @@ export interface SessionLimits {
 
 /** The application's side, made by server.ts. Neither call throws or rejects. */
 export interface AppPorts extends AdmissionPorts, EndingPorts, TaskPorts {
+  /** A link was ended with a code; for the log. */
+  refused(link: Link, code: string, reason: string): void
   /** Makes the session's application half; wires listeners, synchronously. */
   wire(session: Session): void
 }
@@ -44,6 +46,7 @@ export class Sessions implements LinkEvents {
   readonly state: WorkerState
   readonly turn: Turn
   readonly limits: SessionLimits
+  readonly #app: AppPorts
   readonly #now: () => number
   readonly #admission: Admission
   readonly #tasks: Tasks
@@ -53,6 +56,7 @@ export class Sessions implements LinkEvents {
     this.state = state
     this.turn = turn
     this.limits = limits
+    this.#app = app
     this.#now = now
     this.#tasks = new Tasks(this, app, now)
     this.#endings = new Endings(this, app, now)
@@ -105,6 +109,7 @@ export class Sessions implements LinkEvents {
     if (session) this.#suspend(session)
     link.send([encodeClose(code, reason, instance)])
     link.close()
+    this.#app.refused(link, code, reason)
   }
 
   /** Takes the link from its session without a trace in the session. */

@@ -118,6 +118,7 @@ class Worker {
       pingTimeoutMs,
       addressOf: (req: IncomingMessage) => originOf(req).address,
       segmentOf: (req: IncomingMessage) => originOf(req).segment,
+      refused: (reason: string) => log.debug({ reason }, 'engine.io refused a request'),
     }
     this.#raw = createRawEngine(engine)
     this.#server = new AppServer(this.#raw, log, payloadBytes)

@@ -1,7 +1,13 @@
 import { createServer, connect as dial, type Socket } from 'node:net'
 import { join } from 'node:path'
 import t, { type Test } from 'tap'
-import { type BusHello, encodeAsk, encodeBusHello, encodeReceived } from '../../lib/bus/envelope.ts'
+import {
+  type BusHello,
+  EnvelopeReader,
+  encodeAsk,
+  encodeBusHello,
+  encodeReceived,
+} from '../../lib/bus/envelope.ts'
 import { socketDirectory } from '../support/mesh-fleet.ts'
 import { type MeshWorker, startMeshWorker } from '../support/mesh-worker.ts'
 import { nothingLeft } from '../support/nothing-left.ts'
@@ -28,6 +34,18 @@ function connect(path: string): Peer {
     peer.ended = true
   })
   return peer
+}
+
+async function answerTo(path: string, hello: BusHello): Promise<BusHello> {
+  const reader = new EnvelopeReader(1000)
+  const socket = dial(path)
+  socket.write(encodeBusHello(hello))
+  for await (const chunk of socket) {
+    reader.push(chunk as Buffer)
+    const envelope = reader.next()
+    if (envelope?.type === 'hello') return envelope.hello
+  }
+  throw new Error('no hello')
 }
 
 async function worker(t: Test): Promise<{ worker: MeshWorker; path: string }> {
@@ -103,6 +121,27 @@ t.test('a newer connection of the same process fences the older', async (t) => {
   newer.socket.destroy()
 })
 
+t.test('a hello says what is taken and, apart, what is committed', async (t) => {
+  const { worker: b, path } = await worker(t)
+  b.commitAfter = () => 60_000
+  const first = connect(path)
+  first.socket.write(Buffer.concat([encodeBusHello(HELLO), ITEM, ITEM]))
+  await until(() => b.logOf(0).length === 2)
+  const hello = { ...HELLO, about: 'epoch of 1 in 1' }
+  const taken = await answerTo(path, hello)
+  t.match(taken, {
+    slot: 1,
+    generation: 1,
+    epoch: 'epoch of 1 in 1',
+    about: 'by hand',
+    taken: 2,
+    received: 0,
+  })
+  b.commitNow()
+  t.match(await answerTo(path, hello), { taken: 2, received: 2 })
+  t.equal(b.logOf(0).length, 2)
+})
+
 t.test('counts that do not fit: both begin again', async (t) => {
   const directory = socketDirectory(t)
   const [a, b] = await Promise.all([
@@ -140,7 +179,7 @@ t.test('a dialled end that answers for somebody else, or not at all', async (t) 
     socket.write(answer)
   })
   await new Promise<void>((resolve) => server.listen(join(directory, 'bus-1-1'), resolve))
-  const a = await startMeshWorker({ slot: 0, directory })
+  const a = await startMeshWorker({ slot: 0, directory, helloTimeoutMs: 300 })
   a.bus.fleet([1, 1])
   await until(() => a.log.lines.length === 1, 5000, 'one line')
   answer = encodeAsk(1, Uint8Array.of(1))

@@ -6,6 +6,7 @@ t.test('taken, committed, told', async (t) => {
   t.equal(incoming.tell(), 4)
   t.equal(incoming.take(10), 5)
   t.notOk(incoming.owed, 'not before the commit')
+  t.equal(incoming.tell(), 4)
   t.throws(() => incoming.commit(6), RangeError)
   incoming.commit(5)
   incoming.commit(3)

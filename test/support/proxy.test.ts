@@ -178,6 +178,21 @@ t.test('delay and stall keep bytes and their order', async (t) => {
   await until(() => s.text === 'kept in order')
 })
 
+t.test('a cable that is out for a while loses nothing', async (t) => {
+  const { proxy, served, client } = await rig(t)
+  const old = await client()
+  proxy.unplug()
+  old.socket.write('old')
+  served[0]!.socket.write('back')
+  const fresh = await client()
+  fresh.socket.end('fresh')
+  await pause(50)
+  t.same([served[0]!.text, served[1]!.text, served[1]!.ended, old.text], ['', '', false, ''])
+  proxy.plug()
+  await until(() => served[1]!.ended && old.text !== '' && served[0]!.text !== '')
+  t.same([served[0]!.text, served[1]!.text, old.text], ['old', 'fresh', 'back'])
+})
+
 t.test('an upgrade is answered with 400 or swallowed; other requests pass', async (t) => {
   const { proxy, served, client } = await rig(t)
   const upgrade = 'GET / HTTP/1.1\r\nHost: x\r\nConnection: Upgrade\r\nUpgrade: websocket\r\n\r\n'

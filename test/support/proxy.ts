@@ -21,6 +21,7 @@ export interface ProxyRules {
 }
 
 const REFUSAL = 'HTTP/1.1 400 Bad Request\r\nConnection: close\r\nContent-Length: 11\r\n\r\nno upgrade\n'
+const BOTH: readonly Direction[] = ['up', 'down']
 const HEAD_MAX = 64 * 1024
 
 export class ProxyConnection {
@@ -83,13 +84,13 @@ export class ProxyConnection {
     this.down.swallow()
   }
 
-  /** Keeps what comes in this direction, in order, until `release`. */
-  stall(direction: Direction): void {
-    this[direction].stall(true)
+  /** Keeps what comes, in this direction or both, in order, until `release`. */
+  stall(...directions: Direction[]): void {
+    for (const direction of directions.length > 0 ? directions : BOTH) this[direction].stall(true)
   }
 
-  release(direction: Direction): void {
-    this[direction].stall(false)
+  release(...directions: Direction[]): void {
+    for (const direction of directions.length > 0 ? directions : BOTH) this[direction].stall(false)
   }
 
   /** Says `text` to the client and ends. */
@@ -117,6 +118,7 @@ export class FaultProxy {
   readonly #targetPort: number
   readonly #connections = new Set<ProxyConnection>()
   #hole = false
+  #unplugged = false
   /** Connections made so far. */
   made = 0
   /** Living connections that were cut or fell into a hole. */
@@ -156,6 +158,17 @@ export class FaultProxy {
     this.#hole = false
   }
 
+  /** Holds back everything, of new connections too, until `plug`: as TCP does over a cable that is out for a while. */
+  unplug(): void {
+    this.#unplugged = true
+    for (const connection of this.#connections) connection.stall()
+  }
+
+  plug(): void {
+    this.#unplugged = false
+    for (const connection of this.#connections) connection.release()
+  }
+
   async stop(): Promise<void> {
     const closed = once(this.#server, 'close')
     this.#server.close()
@@ -178,6 +191,7 @@ export class FaultProxy {
     this.#watchForUpgrade(connection)
     this.rules.plan?.(connection)
     if (this.#hole) connection.blackhole()
+    if (this.#unplugged) connection.stall()
   }
 
   /** Reads along until the first head is complete; `up` hands on nothing before. */
