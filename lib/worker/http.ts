@@ -175,6 +175,9 @@ class Edge {
     // engine.io leaves such a body unread, and takes the end of reading it for a client that left.
     else if (req.method !== 'POST' && hasBody(req))
       this.#refuse(exchange, 400, 'Only a POST has a body here.')
+    // ws would answer, but say nothing to the log.
+    else if (exchange.kind === 'upgrade' && req.headers['sec-websocket-version'] !== '13')
+      this.#refuse(exchange, 400, 'Version 13 of WebSocket is spoken here.')
     else if (owner === slot) this.#own(exchange, place)
     else if (fromPeer) {
       this.counters.misplacedRefused++

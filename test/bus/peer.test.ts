@@ -128,6 +128,8 @@ t.test('workers that die at any item and recover what they committed', async (t)
     await fleet.announce()
   }
   await within(talk, 20_000, 'all sent')
+  // A death may have taken the last ones along.
+  await chatter(fleet, 3000, random)
   await eachExactlyOnce(t, fleet, 3000)
   t.ok(lost > 50, `${lost} items were taken and not committed`)
 })

@@ -76,7 +76,7 @@ t.test('whatever a client writes is answered, and ends nobody', async (t) => {
     if (!line.startsWith('GET')) continue
     const upgrade = await ask(
       port,
-      `${line} HTTP/1.1\r\nHost: x\r\nConnection: Upgrade\r\nUpgrade: websocket\r\n\r\n`,
+      `${line} HTTP/1.1\r\nHost: x\r\nConnection: Upgrade\r\nUpgrade: websocket\r\nSec-WebSocket-Version: 13\r\n\r\n`,
     )
     t.equal(upgrade.status, status === 200 ? 101 : status, `${JSON.stringify(line)} as an upgrade`)
   }
