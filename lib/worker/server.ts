@@ -1,6 +1,6 @@
 /**
- * The `Server` an application gets, and the sessions' way to its handlers. Whatever a handler does ends in a value:
- * a throw or a rejection never leaves this file.
+ * The `Server` an application gets. Whatever `server.use` or a listener of 'session' does ends in a value: a throw or a
+ * rejection never leaves this file.
  */
 import type { IncomingMessage, ServerResponse } from 'node:http'
 import type { Logger } from 'pino'
@@ -14,15 +14,16 @@ import {
   type Question as RoomQuestion,
 } from '../bus/questions.ts'
 import { type Code, LimpetError } from '../wire/codes.ts'
-import { type AnswerResult, parseFrame } from '../wire/frames.ts'
+import { parseFrame } from '../wire/frames.ts'
 import type { Admitted } from './admission.ts'
 import type { HelloInfo, HistoryEntry, Member, RawEngine, Room } from './api.ts'
-import { type AppContext, AppSession, type Handler } from './app-session.ts'
+import { type AppContext, AppSession } from './app-session.ts'
 import { answerAtHome, HISTORY_LIMIT_MAX } from './home.ts'
 import { frameOf, jsonObject } from './outgoing.ts'
 import { isRoomName, type Rooms } from './room.ts'
 import { Target } from './room-target.ts'
-import type { Session, Task } from './session.ts'
+import { isThenable, Runner } from './runner.ts'
+import type { Session } from './session.ts'
 import type { AppPorts, Sessions } from './sessions.ts'
 
 const HISTORY_DEFAULT = 50
@@ -50,6 +51,7 @@ export class AppServer {
   readonly engine: RawEngine
   readonly log: Logger
   readonly #payloadBytes: number
+  readonly #runner: Runner
   #ports: ServerPorts | null = null
   #context: AppContext | null = null
   #admit: ((hello: HelloInfo) => unknown) | null = null
@@ -61,6 +63,7 @@ export class AppServer {
     this.engine = engine
     this.log = log
     this.#payloadBytes = payloadBytes
+    this.#runner = new Runner(log)
   }
 
   /** What the sessions need of an application, and of this process. */
@@ -79,7 +82,7 @@ export class AppServer {
       },
       admit: (hello) => this.#admission(hello),
       wire: (session) => this.#wireSession(session),
-      run: (session, task) => this.#run(session, task),
+      run: (session, task) => this.#runner.run(session, task),
       isConcurrent: (session, event) =>
         (session.handle as AppSession).handlersOf(event, false)[0]?.concurrent === true,
     }
@@ -219,102 +222,6 @@ export class AppServer {
     }
     app.wiring = false
   }
-
-  #run(session: Session, task: Task): AnswerResult | Promise<AnswerResult> {
-    const app = session.handle as AppSession
-    switch (task.kind) {
-      case 'lifecycle': {
-        const args =
-          task.name === 'close' && session.phase.kind === 'closed'
-            ? [{ code: session.phase.code, reason: session.phase.reason }]
-            : []
-        return this.#call(
-          session,
-          task.name,
-          app.handlersOf(task.name, true).map((l) => l.handler),
-          args,
-        )
-      }
-      case 'message': {
-        const message = Object.freeze({ id: `${session.id}:${task.number}`, redelivered: false })
-        return this.#event(session, app, task.event.name, [...task.event.args, message])
-      }
-      case 'volatile':
-        return this.#event(session, app, task.event.name, [
-          ...task.event.args,
-          Object.freeze({ id: '', redelivered: false }),
-        ])
-      case 'leave':
-        return DONE
-    }
-  }
-
-  #event(
-    session: Session,
-    app: AppSession,
-    name: string,
-    args: unknown[],
-  ): AnswerResult | Promise<AnswerResult> {
-    const listeners = app.handlersOf(name, false)
-    if (listeners.length > 0)
-      return this.#call(
-        session,
-        name,
-        listeners.map((l) => l.handler),
-        args,
-      )
-    this.log.debug({ session: session.id, event: name.slice(0, 64) }, 'nobody listens to this event')
-    return { ok: false, code: 'no_handler', message: 'nobody listens to this event' }
-  }
-
-  /** The first handler answers; the others run beside it, their failures are logged. */
-  #call(
-    session: Session,
-    name: string,
-    handlers: Handler[],
-    args: unknown[],
-  ): AnswerResult | Promise<AnswerResult> {
-    const results = handlers.map((handler) => this.#callOne(session, name, handler, args))
-    if (!results.some((result) => result instanceof Promise))
-      return (results[0] as AnswerResult | undefined) ?? DONE
-    return Promise.all(results).then((settled) => settled[0]!)
-  }
-
-  #callOne(
-    session: Session,
-    name: string,
-    handler: Handler,
-    args: unknown[],
-  ): AnswerResult | Promise<AnswerResult> {
-    try {
-      const value = handler(...args)
-      if (!isThenable(value)) return { ok: true, value }
-      return Promise.resolve(value).then(
-        (settled) => ({ ok: true, value: settled }),
-        (error: unknown) => this.#failed(session, name, error),
-      )
-    } catch (error) {
-      return this.#failed(session, name, error)
-    }
-  }
-
-  /** The peer learns a code, the operator learns the cause. */
-  #failed(session: Session, name: string, error: unknown): AnswerResult {
-    if (error instanceof LimpetError) {
-      this.log.info({ session: session.id, event: name, code: error.code }, error.message)
-      return { ok: false, code: error.code, message: error.message }
-    }
-    this.log.error({ err: error, session: session.id, event: name }, 'handler failed')
-    return { ok: false, code: 'handler_failed', message: 'the handler failed' }
-  }
-}
-
-const DONE: AnswerResult = { ok: true, value: undefined }
-
-function isThenable(value: unknown): value is PromiseLike<unknown> {
-  return (
-    typeof value === 'object' && value !== null && typeof (value as { then?: unknown }).then === 'function'
-  )
 }
 
 function historyEntry(entry: { number: number; frame: string | Uint8Array }): HistoryEntry[] {

@@ -4,7 +4,6 @@
  */
 import { createHash, randomBytes } from 'node:crypto'
 import type { IncomingMessage } from 'node:http'
-import { pathToFileURL } from 'node:url'
 import type { Logger } from 'pino'
 import type { Bus } from '../bus/bus.ts'
 import { decodeItem } from '../bus/items.ts'
@@ -13,6 +12,7 @@ import { createLog } from '../log.ts'
 import type { Options } from '../options.ts'
 import { placeRoom } from '../placement.ts'
 import { isToWorker, type Start, type ToPrimary, type ToWorker } from '../wire/ipc.ts'
+import { AppError, loadApp } from './app.ts'
 import { createLinkEngine, createRawEngine } from './engine.ts'
 import { adoptHandle } from './handle.ts'
 import { answerHealth } from './health.ts'
@@ -59,9 +59,6 @@ export function runWorker(parts: WorkerParts): void {
 function tell(message: ToPrimary): void {
   process.send?.(message)
 }
-
-/** The application cannot be loaded: trying again would not help. */
-class AppError extends Error {}
 
 /** Never settles where the worker cannot start: the primary was told, and ends the process. */
 async function start(message: Start, parts: WorkerParts): Promise<Worker> {
@@ -165,7 +162,8 @@ class Worker {
     const bus = await this.#openMesh()
     this.#bus = bus
     this.#server.bind({ sessions: this.#sessions, rooms: this.#rooms, bus, homeOf: this.#homeOf })
-    await this.#loadApp(parts)
+    const { app } = this.#start
+    await (app === null ? parts.builtIn(this.#server, this.#options.path) : loadApp(app, this.#server))
     this.#edge = this.#makeEdge(parts.pages())
     await this.#edge.listen()
     this.#clock = setInterval(() => {
@@ -225,19 +223,6 @@ class Worker {
         (this.#server.pages?.(req, res) ?? false),
       log: this.#log,
     })
-  }
-
-  async #loadApp(parts: WorkerParts): Promise<void> {
-    const { app } = this.#start
-    if (app === null) return void (await parts.builtIn(this.#server, this.#options.path))
-    try {
-      const module = (await import(pathToFileURL(app).href)) as { default?: unknown }
-      if (typeof module.default !== 'function') throw new Error('its default export is not a function')
-      await module.default(this.#server)
-    } catch (error) {
-      const [line] = String(error instanceof Error ? error.message : error).split('\n', 1)
-      throw new AppError(`the application cannot be loaded: ${line}`)
-    }
   }
 
   obey(message: Exclude<ToWorker, Start>, handle: unknown): void {

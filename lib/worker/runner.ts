@@ -1,0 +1,110 @@
+/** Runs an application's handlers. Whatever they do ends in a value: a throw or a rejection never leaves this file. */
+import type { Logger } from 'pino'
+import { LimpetError } from '../wire/codes.ts'
+import type { AnswerResult } from '../wire/frames.ts'
+import type { AppSession, Handler } from './app-session.ts'
+import type { Session, Task } from './session.ts'
+
+const DONE: AnswerResult = { ok: true, value: undefined }
+
+export class Runner {
+  readonly #log: Logger
+
+  constructor(log: Logger) {
+    this.#log = log
+  }
+
+  run(session: Session, task: Task): AnswerResult | Promise<AnswerResult> {
+    const app = session.handle as AppSession
+    switch (task.kind) {
+      case 'lifecycle': {
+        const args =
+          task.name === 'close' && session.phase.kind === 'closed'
+            ? [{ code: session.phase.code, reason: session.phase.reason }]
+            : []
+        return this.#call(
+          session,
+          task.name,
+          app.handlersOf(task.name, true).map((l) => l.handler),
+          args,
+        )
+      }
+      case 'message': {
+        const message = Object.freeze({ id: `${session.id}:${task.number}`, redelivered: false })
+        return this.#event(session, app, task.event.name, [...task.event.args, message])
+      }
+      case 'volatile':
+        return this.#event(session, app, task.event.name, [
+          ...task.event.args,
+          Object.freeze({ id: '', redelivered: false }),
+        ])
+      case 'leave':
+        return DONE
+    }
+  }
+
+  #event(
+    session: Session,
+    app: AppSession,
+    name: string,
+    args: unknown[],
+  ): AnswerResult | Promise<AnswerResult> {
+    const listeners = app.handlersOf(name, false)
+    if (listeners.length > 0)
+      return this.#call(
+        session,
+        name,
+        listeners.map((l) => l.handler),
+        args,
+      )
+    this.#log.debug({ session: session.id, event: name.slice(0, 64) }, 'nobody listens to this event')
+    return { ok: false, code: 'no_handler', message: 'nobody listens to this event' }
+  }
+
+  /** The first handler answers; the others run beside it, their failures are logged. */
+  #call(
+    session: Session,
+    name: string,
+    handlers: Handler[],
+    args: unknown[],
+  ): AnswerResult | Promise<AnswerResult> {
+    const results = handlers.map((handler) => this.#callOne(session, name, handler, args))
+    if (!results.some((result) => result instanceof Promise))
+      return (results[0] as AnswerResult | undefined) ?? DONE
+    return Promise.all(results).then((settled) => settled[0]!)
+  }
+
+  #callOne(
+    session: Session,
+    name: string,
+    handler: Handler,
+    args: unknown[],
+  ): AnswerResult | Promise<AnswerResult> {
+    try {
+      const value = handler(...args)
+      if (!isThenable(value)) return { ok: true, value }
+      return Promise.resolve(value).then(
+        (settled) => ({ ok: true, value: settled }),
+        (error: unknown) => this.#failed(session, name, error),
+      )
+    } catch (error) {
+      return this.#failed(session, name, error)
+    }
+  }
+
+  /** The peer learns a code, the operator learns the cause. */
+  #failed(session: Session, name: string, error: unknown): AnswerResult {
+    if (error instanceof LimpetError) {
+      this.#log.info({ session: session.id, event: name, code: error.code }, error.message)
+      return { ok: false, code: error.code, message: error.message }
+    }
+    this.#log.error({ err: error, session: session.id, event: name }, 'handler failed')
+    return { ok: false, code: 'handler_failed', message: 'the handler failed' }
+  }
+}
+
+export function isThenable(value: unknown): value is PromiseLike<unknown> {
+  return (
+    typeof value === 'object' && value !== null && typeof (value as { then?: unknown }).then === 'function'
+  )
+}
