@@ -16,6 +16,7 @@ type SessionRecord = RecordOf<
   | 'joining'
   | 'left'
   | 'joined'
+  | 'unanswered'
 >
 
 export function applyToSession(state: WorkerState, session: Session, record: SessionRecord): void {
@@ -41,6 +42,9 @@ export function applyToSession(state: WorkerState, session: Session, record: Ses
       return joined(state, session, record.room)
     case 'left':
       return left(state, session, record)
+    case 'unanswered':
+      session.rooms?.delete(record.room)
+      return
     case 'closed':
       return closed(state, session, record)
   }

@@ -45,6 +45,8 @@ export type StateRecord =
   | { readonly type: 'left'; readonly session: string; readonly room: string; readonly home: number }
   /** The home took a join: the session is a member from `number` on. */
   | { readonly type: 'joined'; readonly session: string; readonly room: string; readonly number: number }
+  /** The home that owed answers for a room that was left has lost its memory: none will come. */
+  | { readonly type: 'unanswered'; readonly session: string; readonly room: string }
   /** A room message from its home, for the members here. */
   | {
       readonly type: 'delivered'

@@ -147,11 +147,12 @@ export class Rooms {
     const { turn, state } = this.#sessions
     turn.record({ type: 'peerReset', slot })
     for (const session of [...state.sessions.values()]) {
-      for (const [room, { standing }] of session.rooms ?? []) {
-        if (standing === 'left' || this.#homeOf(room) !== slot) continue
-        this.#sessions.end(session, 'room_lost', 'the worker that ordered one of its rooms was lost', 'gone')
-        break
+      const lost = [...(session.rooms ?? [])].filter(([room]) => this.#homeOf(room) === slot)
+      for (const [room, { standing }] of lost) {
+        if (standing === 'left') turn.record({ type: 'unanswered', session: session.id, room })
       }
+      if (lost.some(([, { standing }]) => standing !== 'left'))
+        this.#sessions.end(session, 'room_lost', 'the worker that ordered one of its rooms was lost', 'gone')
     }
   }
 }

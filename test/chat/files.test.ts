@@ -18,6 +18,7 @@ const FILES = {
   'page.js': '"page"',
   'icon.svg': '<svg/>',
   'client.js': 'var limpet',
+  'client.js.map': '{}',
 }
 
 const folderOf = (t: Test): URL => pathToFileURL(`${t.testdir(FILES)}/`)

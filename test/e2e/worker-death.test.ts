@@ -44,7 +44,8 @@ t.test('a killed worker', async (t) => {
     for (const { client } of all) client.close()
   })
   const pids = (await Promise.all(all.map(({ client }) => client.emitWithAck('pid')))) as number[]
-  await Promise.all(all.map(({ client }) => client.emitWithAck('enter', 'room')))
+  const room = cluster.roomOn(1)
+  await Promise.all(all.map(({ client }) => client.emitWithAck('enter', room)))
   const seen = all.map(({ client }) => {
     const said: unknown[] = []
     client.on('said', (text: unknown) => said.push(text))
@@ -85,14 +86,39 @@ t.test('a killed worker', async (t) => {
     if (i % 2 === 0) t.equal(suspends, 0, 'undisturbed')
   }
 
-  // Rooms whose home lived on go on; the room itself must work again for all.
-  await Promise.all(all.map(({ client }) => client.emitWithAck('enter', 'room')))
-  for (const said of seen) said.length = 0
-  await all[0]!.client.emitWithAck('say', 'room', 'again')
+  // The room's home lived on: it has forgotten the dead worker's members, and takes them in again.
+  t.equal(((await all[2]!.client.emitWithAck('members', room)) as string[]).length, 4)
+  await Promise.all(all.slice(0, 2).map(({ client }) => client.emitWithAck('enter', room)))
+  await all[0]!.client.emitWithAck('say', room, 'again')
   await until(() => seen.every((said) => said.includes('again')), 5000, 'a message to all')
   t.ok(
     seen.every((said) => said.length === 1),
     'once each',
+  )
+})
+
+t.test('a room whose home dies: its members are told, and go on with a new session', async (t) => {
+  const cluster = await startCluster(t, { app: 'field', workers: 2 })
+  const member = watch(connect(cluster.url, { segment: cluster.segmentOn(1), reconnectDelayMs: 20 }))
+  const other = watch(connect(cluster.url, { segment: cluster.segmentOn(1), reconnectDelayMs: 20 }))
+  const homes = connect(cluster.url, { segment: cluster.segmentOn(0), reconnectDelayMs: 20 })
+  t.teardown(() => {
+    for (const client of [member.client, other.client, homes]) client.close()
+  })
+  const room = cluster.roomOn(0)
+  await member.client.emitWithAck('enter', room)
+  await other.client.emitWithAck('pid')
+  const codes: string[] = []
+  member.client.on('discontinuity', ({ code }) => codes.push(code))
+  process.kill((await homes.emitWithAck('pid')) as number, 'SIGKILL')
+  await until(() => codes.length > 0, 10_000, 'the discontinuity')
+  t.same(codes, ['room_lost'])
+  t.equal(await member.client.emitWithAck('enter', room), 1)
+  t.equal(member.closes, 0)
+  t.same(
+    [other.ids.size, other.suspends, other.discontinuities],
+    [1, 0, 0],
+    'who was not in it noticed nothing',
   )
 })
 

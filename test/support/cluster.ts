@@ -5,7 +5,7 @@ import { once } from 'node:events'
 import { mkdtempSync, readdirSync, readFileSync, rmSync } from 'node:fs'
 import { connect as dial } from 'node:net'
 import { join } from 'node:path'
-import { placeSegment } from '../../lib/placement.ts'
+import { placeRoom, placeSegment } from '../../lib/placement.ts'
 import { childrenOf, processesWith } from './processes.ts'
 import { until, within } from './until.ts'
 
@@ -114,15 +114,17 @@ export class Cluster {
 
   /** The slot that owns a segment, by the key beside the journal. */
   slotOf(segment: string): number {
-    return placeSegment(readFileSync(join(this.journal, 'placement.key')), segment, this.slots)
+    return placeSegment(this.#placementKey(), segment, this.slots)
   }
 
   /** A random segment that this slot owns. */
   segmentOn(slot: number): string {
-    for (;;) {
-      const segment = randomBytes(16).toString('base64url')
-      if (this.slotOf(segment) === slot) return segment
-    }
+    return randomUntil((segment) => this.slotOf(segment) === slot)
+  }
+
+  /** A random name of a room whose home this slot is. */
+  roomOn(slot: number): string {
+    return randomUntil((room) => placeRoom(this.#placementKey(), room, this.slots) === slot)
   }
 
   /** What has been logged so far; lines that are no JSON come as `msg` of level 0. */
@@ -186,6 +188,10 @@ export class Cluster {
     if (alive.length > 0) throw new Error(`processes left behind: ${alive.join(', ')}`)
   }
 
+  #placementKey(): Uint8Array {
+    return readFileSync(join(this.journal, 'placement.key'))
+  }
+
   /** Whoever their parent is by now: the environment tells them. */
   #processes(): number[] {
     return processesWith('TMPDIR', this.directory)
@@ -209,5 +215,12 @@ export class Cluster {
     ]).catch(() => true)
     socket.destroy()
     if (!refused) throw new Error(`port ${this.port} is still open`)
+  }
+}
+
+function randomUntil(fits: (token: string) => boolean): string {
+  for (;;) {
+    const token = randomBytes(16).toString('base64url')
+    if (fits(token)) return token
   }
 }

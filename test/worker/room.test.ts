@@ -287,6 +287,19 @@ t.test('a peer that lost its memory', async (t) => {
   t.equal(here.state.outbox(1).end, outbox, 'nothing goes there any more')
 })
 
+t.test('a room that was left before its home answered, and lost its memory', async (t) => {
+  const { here, a, ann } = await pair()
+  void a.join('far').catch(() => {})
+  void a.leave('far')
+  here.rooms.peerReset(1)
+  here.commit()
+  t.same(ann.read(), [], 'it was in no room: nothing is lost for it')
+  const membership = (): unknown => here.state.sessions.get(a.id)?.rooms?.get('far')
+  t.equal(membership(), undefined, 'no answer is waited for that cannot come')
+  void a.join('far')
+  t.match(membership(), { standing: 'joining', answersDue: 1 })
+})
+
 t.test('messages for a room nobody is in any more are dropped', async (t) => {
   const { here, there } = await pair()
   const frame = new Frame(encodeEvent('said', []))
