@@ -82,6 +82,8 @@ export class Session {
   takenBytes = 0
   readonly acknowledger = new Acknowledger()
   acknowledgeQueued = false
+  /** A look at what polling may have skipped is due. */
+  receiptQueued = false
   readonly queue: Task[] = []
   running = false
   reading = true

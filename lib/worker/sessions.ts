@@ -17,6 +17,7 @@ import {
 import { Admission, type AdmissionPorts } from './admission.ts'
 import { type EndingPorts, Endings, type Farewell } from './endings.ts'
 import type { Link, LinkEvents } from './link.ts'
+import { Receipts } from './receipts.ts'
 import type { Session, Task } from './session.ts'
 import type { WorkerState } from './state.ts'
 import { type TaskPorts, Tasks } from './tasks.ts'
@@ -51,6 +52,7 @@ export class Sessions implements LinkEvents {
   readonly #admission: Admission
   readonly #tasks: Tasks
   readonly #endings: Endings
+  readonly #receipts: Receipts
 
   constructor(state: WorkerState, turn: Turn, limits: SessionLimits, app: AppPorts, now: () => number) {
     this.state = state
@@ -60,12 +62,13 @@ export class Sessions implements LinkEvents {
     this.#now = now
     this.#tasks = new Tasks(this, app, now)
     this.#endings = new Endings(this, app, now)
+    this.#receipts = new Receipts((session) => this.#tasks.acknowledge(session), now)
     this.#admission = new Admission(this, app, now)
   }
 
   /** Nothing is waiting for the clock. */
   get idle(): boolean {
-    return this.#tasks.idle && this.#endings.idle && this.#admission.idle
+    return this.#tasks.idle && this.#endings.idle && this.#receipts.idle && this.#admission.idle
   }
 
   // — links —
@@ -77,6 +80,11 @@ export class Sessions implements LinkEvents {
   /** A farewell left the link free: the client may say hello for a new session on it. */
   parted(link: Link): void {
     this.#admission.expect(link, 'parted')
+  }
+
+  /** Counted frames were given to a polling link. */
+  polled(session: Session): void {
+    this.#receipts.expect(session)
   }
 
   linkFrame(link: Link, data: Data): void {
@@ -281,5 +289,6 @@ export class Sessions implements LinkEvents {
     this.#admission.tick(now)
     this.#tasks.tick(now)
     this.#endings.tick(now)
+    this.#receipts.tick(now)
   }
 }

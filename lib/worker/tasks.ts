@@ -112,14 +112,15 @@ export class Tasks {
     for (let n = before; n < session.handled; n++) {
       due = session.acknowledger.took(n === before ? size : 0, this.#now()) || due
     }
-    if (due) this.#acknowledge(session)
+    if (due) this.acknowledge(session)
     else if (!session.acknowledgeQueued) {
       session.acknowledgeQueued = true
       this.#acknowledgements.set(session, session.acknowledger.dueAt)
     }
   }
 
-  #acknowledge(session: Session): void {
+  /** Tells the client how much is handled, also when it knows. */
+  acknowledge(session: Session): void {
     session.acknowledger.told()
     if (!session.link) return
     session.before ??= []
@@ -132,7 +133,7 @@ export class Tasks {
     this.#acknowledgements.expire(now, (session) => {
       session.acknowledgeQueued = false
       if (session.closed || session.acknowledger.dueAt === Number.POSITIVE_INFINITY) return
-      if (session.acknowledger.dueAt <= now) return this.#acknowledge(session)
+      if (session.acknowledger.dueAt <= now) return this.acknowledge(session)
       session.acknowledgeQueued = true
       this.#acknowledgements.set(session, session.acknowledger.dueAt)
     })

@@ -21,6 +21,8 @@ export interface TurnPorts {
   overflowed(session: Session): void
   /** `gone` is out and the link is free for another hello. */
   parted(link: Link): void
+  /** Counted frames are under way on polling, which may skip them. */
+  polled(session: Session): void
 }
 
 export class Turn {
@@ -70,6 +72,8 @@ export class Turn {
     for (const session of dirty) {
       const link = flushSession(session)
       if (link) this.#ports.parted(link)
+      else if (session.link?.transport === 'polling' && session.outbox.base < session.cursor)
+        this.#ports.polled(session)
     }
     this.#ports.bus.flush()
   }

@@ -29,6 +29,8 @@ import { Turn } from './turn.ts'
 const EMPTY_ROOMS = 1000
 /** How late a deadline may be noticed. */
 const TICK_MS = 50
+/** Largest frame between workers; a message may be larger only where `--payload-bytes` says so. */
+const BUS_FRAME_BYTES = 64 * 1024 * 1024
 /** How long a question to another worker may take. */
 const ASK_MS = 5000
 
@@ -155,6 +157,7 @@ class Worker {
           'gone',
         ),
       parted: (link) => this.#sessions.parted(link),
+      polled: (session) => this.#sessions.polled(session),
     })
   }
 
@@ -182,6 +185,7 @@ class Worker {
       streams: this.#state,
       log: this.#log,
       askTimeoutMs: ASK_MS,
+      frameBytes: Math.max(BUS_FRAME_BYTES, 2 * this.#options.payloadBytes),
       events: {
         item: (from, number, data) => this.#item(from, number, data),
         acknowledged: (to, count) => this.#turn.record({ type: 'itemsReceived', to, count }),

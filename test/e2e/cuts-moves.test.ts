@@ -7,10 +7,11 @@ import { pause } from '../support/until.ts'
 t.test('polling → WebSocket → polling', async (t) => {
   const seen = new Set<string>()
   await surviveCuts(t, {
-    clients: 6,
+    clients: 10,
     cuts: 200,
-    limitMs: 20_000,
-    plan: { share: 1, lifeMs: 500, lifeBytes: 200_000 },
+    limitMs: 22_000,
+    // Slow: messages must be under way on the old link while the new one says hello.
+    plan: { share: 0.9, lifeMs: 1000, lifeBytes: 300_000, slowShare: 0.8, slowMs: 80 },
     client: { connectTimeoutMs: 500 },
     async meanwhile(proxy, random) {
       const end = Date.now() + 12_000

@@ -23,6 +23,8 @@ interface Client {
   /** Ids of questions by session and number. */
   readonly pending: Map<string, { id: string; stream: string }>
   readonly index: number
+  /** The candidate that has no welcome, and since when. */
+  waits: { link: number; since: number } | null
   readonly machine: ClientSession
   sends: number
   /** Room messages in the order they came, by session and room. */
@@ -331,7 +333,24 @@ export class World {
 
   #pass(ms: number): void {
     this.#now += ms
+    for (const client of this.#clients) this.#giveUp(client)
     for (const node of this.#nodes) node.sessions.tick()
+  }
+
+  /** The client's shell waits so long for a welcome: polling may have skipped it. */
+  #giveUp(client: Client): void {
+    const { machine } = client
+    const { candidate } = machine
+    if (candidate === null) client.waits = null
+    else if (client.waits?.link !== candidate) client.waits = { link: candidate, since: this.#now }
+    else if (this.#now - client.waits.since > 10_000) {
+      const link = this.#links.find(({ id }) => id === candidate)
+      if (link) {
+        link.cut = true
+        link.clientOpen = false
+      }
+      machine.linkClosed(candidate)
+    }
   }
 
   #fault(client: Client): void {

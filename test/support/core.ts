@@ -76,6 +76,7 @@ export class Core {
       },
       overflowed: (session) => this.sessions.end(session, 'outbox_overflow', '', 'gone'),
       parted: (link) => this.sessions.parted(link),
+      polled: (session) => this.sessions.polled(session),
     })
     this.sessions = new Sessions(this.state, this.turn, limits, app, now)
     this.rooms = new Rooms(this.sessions, limits, app.homeOf)

@@ -9,6 +9,9 @@ export interface FaultPlan {
   readonly lifeMs: number
   /** Bytes that pass at most, where they end it. */
   readonly lifeBytes: number
+  /** Connections that are slow, and by how much at most; default a fifth, 30 ms. */
+  readonly slowShare?: number
+  readonly slowMs?: number
 }
 
 /** From now on the proxy's connections end as the seed says; call what it returns to have peace. */
@@ -21,11 +24,12 @@ export function plague(proxy: FaultProxy, random: Random, plan: FaultPlan): () =
     }, ms)
     timers.add(timer)
   }
+  const { slowShare = 0.2, slowMs = 30 } = plan
   proxy.rules.plan = (connection) => {
     const own = random.fork()
     // These hold from the next connection on.
     proxy.rules.segmentBytes = own.chance(0.2) ? own.int(1, 200) : 0
-    proxy.rules.delayMs = own.chance(0.2) ? own.int(1, 30) : 0
+    proxy.rules.delayMs = own.chance(slowShare) ? own.int(1, slowMs) : 0
     if (own.chance(plan.share)) planEnd(connection, own, plan, later)
   }
   return () => {

@@ -33,6 +33,7 @@ const setUp = () => {
       })
     },
     parted: () => void log.push('parted'),
+    polled: () => void log.push('polled'),
   })
   const link = new MemoryLink()
   link.send = () => void log.push('send')
