@@ -76,6 +76,7 @@ const TABLE = [
   ms('flush-ms', 0, 'waits this long before sending, to send more at once', 0),
   count('rooms-per-session', 100, 'rooms that one session may be in', 1, 1_000_000),
   count('history', 100, 'messages of a room that its home keeps', 0, 100_000),
+  bytes('history-bytes', 1_048_576, 'bytes of them; the last message is kept whatever its size', 0),
   count('handovers-waiting', 10_000, 'connections that may wait for one worker', 1, 1_000_000),
   {
     name: 'journal',

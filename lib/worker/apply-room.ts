@@ -33,7 +33,7 @@ export function deliver(state: WorkerState, name: string, frame: Frame, except: 
 function homeOf(state: WorkerState, name: string): HomeRoom {
   let home = state.homes.get(name)
   if (!home) {
-    home = { last: 0, members: new Map(), slots: new Map(), history: [] }
+    home = { last: 0, members: new Map(), slots: new Map(), history: [], historyBytes: 0 }
     state.homes.set(name, home)
     emptied(state, name)
   }
@@ -48,13 +48,27 @@ function emptied(state: WorkerState, name: string): void {
   state.homes.delete(oldest!)
 }
 
+/** Trimmed when it is twice as long as it may be, so that not every message moves the whole list. */
+function remember({ limits }: WorkerState, home: HomeRoom, frame: Frame): void {
+  const { history } = home
+  history.push({ number: home.last, frame })
+  home.historyBytes += frame.size
+  const tooLarge = home.historyBytes > limits.historyBytes
+  if (history.length <= 2 * limits.history && !tooLarge) return
+  let drop = Math.max(0, history.length - limits.history)
+  for (let i = 0; i < drop; i++) home.historyBytes -= history[i]!.frame.size
+  while (home.historyBytes > limits.historyBytes && drop < history.length - 1) {
+    home.historyBytes -= history[drop]!.frame.size
+    drop += 1
+  }
+  home.history = history.slice(drop)
+}
+
 /** One item per interested worker, encoded once; members here are reached directly. */
 export function order(state: WorkerState, record: RecordOf<'ordered'>): void {
   const home = homeOf(state, record.room)
   home.last += 1
-  home.history.push({ number: home.last, frame: record.frame })
-  if (home.history.length > 2 * state.limits.history)
-    home.history = home.history.slice(home.history.length - state.limits.history)
+  remember(state, home, record.frame)
   const message = {
     kind: 'message',
     room: record.room,

@@ -27,6 +27,7 @@ export interface HomeRoom {
   /** Members per slot, so that a message goes to interested workers only. */
   readonly slots: Map<number, number>
   history: HistoryItem[]
+  historyBytes: number
 }
 
 export interface HistoryItem {
@@ -39,6 +40,8 @@ export interface StateLimits {
   readonly outboxBytes: number
   /** Messages a home keeps per room. */
   readonly history: number
+  /** Bytes of them; the last one is kept whatever its size. */
+  readonly historyBytes: number
   /** Rooms without members whose history is kept. */
   readonly emptyRooms: number
 }

@@ -109,7 +109,7 @@ class Worker {
     const options = message.options as unknown as Options
     this.#options = options
     const { slot } = message
-    const { payloadBytes, outboxBytes, history, pingIntervalMs, pingTimeoutMs } = options
+    const { payloadBytes, outboxBytes, history, historyBytes, pingIntervalMs, pingTimeoutMs } = options
     const engine = {
       slot,
       payloadBytes,
@@ -121,7 +121,7 @@ class Worker {
     }
     this.#raw = createRawEngine(engine)
     this.#server = new AppServer(this.#raw, log, payloadBytes)
-    this.#state = new WorkerState(slot, { outboxBytes, history, emptyRooms: EMPTY_ROOMS })
+    this.#state = new WorkerState(slot, { outboxBytes, history, historyBytes, emptyRooms: EMPTY_ROOMS })
     this.#turn = this.#makeTurn()
     const ids = {
       hashKey: (key: string) => createHash('sha256').update(key).digest('base64url'),

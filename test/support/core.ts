@@ -39,6 +39,7 @@ export const LIMITS = {
   roomsPerSession: 3,
   busBytes: 1 << 20,
   history: 10,
+  historyBytes: 100_000,
   emptyRooms: 10,
 }
 

@@ -57,3 +57,19 @@ t.test('history is bounded, whatever is asked for', async (t) => {
     'the last ones, without a gap',
   )
 })
+
+t.test('history is bounded in bytes, but for the last message', async (t) => {
+  const state = new WorkerState(0, { ...LIMITS, historyBytes: 100 })
+  const numbers = (): number[] => {
+    const reply = answerAtHome(state, { kind: 'history', room: 'room', limit: 100 })
+    return reply.kind === 'history' ? reply.entries.map(({ number }) => number) : []
+  }
+  const say = (text: string): void =>
+    apply(state, { type: 'ordered', room: 'room', frame: new Frame(encodeEvent('said', [text])), except: [] })
+  for (let i = 0; i < 9; i++) say('x'.repeat(20))
+  t.same(numbers(), [7, 8, 9], 'three frames of 32 bytes')
+  say('x'.repeat(500))
+  t.same(numbers(), [10])
+  say('short')
+  t.same(numbers(), [11])
+})
