@@ -81,7 +81,9 @@ export class Cluster {
       ...args,
     ]
     // tap puts its NODE_OPTIONS into every child, whatever `env` says; with them an extensionless script dies.
-    this.#child = spawn('env', ['-u', 'NODE_OPTIONS', program, ...options], {
+    // And it kills a test that is late: the server must not outlive that.
+    const command = ['--pdeathsig', 'TERM', 'env', '-u', 'NODE_OPTIONS', program, ...options]
+    this.#child = spawn('setpriv', command, {
       cwd: this.directory,
       env: { ...process.env, ...env, TMPDIR: this.directory },
       stdio: ['ignore', 'pipe', 'pipe'],
