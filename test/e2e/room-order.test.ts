@@ -77,10 +77,9 @@ t.test('who joins later sees everything from then on, who leaves nothing more', 
     return ids
   })
   await publisher.emitWithAck('say', 'room', 'before')
-  t.same(
-    await Promise.all(members.map((member) => member.emitWithAck('enter', 'room'))).then((c) => c.sort()),
-    [1, 2],
-  )
+  // One after the other: of two that enter at once both may be counted by then.
+  t.equal(await members[0]!.emitWithAck('enter', 'room'), 1)
+  t.equal(await members[1]!.emitWithAck('enter', 'room'), 2)
   await publisher.emitWithAck('say', 'room', 'during')
   await until(() => seen.every((ids) => ids.length === 1))
   t.same(

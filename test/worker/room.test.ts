@@ -255,6 +255,21 @@ t.test('one item per interested worker, none to others', async (t) => {
   t.equal(here.state.outbox(0).end, 0, 'a home tells its own members directly')
 })
 
+t.test('messages to a room and to one session are two orders; one room is one order', async (t) => {
+  const { ann, a, all } = await pair()
+  void a.join('far')
+  await all()
+  ann.read()
+  a.to('far').emit('a')
+  a.emit('b')
+  await all()
+  t.same(ann.read(), ['event b', 'event a'], 'by way of the home')
+  a.to('far').emit('a')
+  a.to('far').emit('b')
+  await all()
+  t.same(ann.read(), ['event a', 'event b'])
+})
+
 t.test('a peer that lost its memory', async (t) => {
   const { here, there, ann, bob, a, b, all } = await pair()
   void a.join('far')
