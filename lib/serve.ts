@@ -54,7 +54,12 @@ function listenToSignals(primary: Primary, log: Logger): void {
 }
 
 function isFile(path: string): boolean {
-  return statSync(path, { throwIfNoEntry: false })?.isFile() ?? false
+  try {
+    return statSync(path).isFile()
+  } catch {
+    // Not there, below a file, a name that is too long, a folder that may not be read.
+    return false
+  }
 }
 
 /** By the package's own name: this file does not lie equally deep in lib and in dist. */

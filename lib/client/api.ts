@@ -1,5 +1,5 @@
 /** What an application sees of a client. */
-import type { AnyEvents, EventArgs, EventName, EventResult, Events } from '../wire/events.ts'
+import type { AnyEvents, EventArgs, EventName, EventResult, Events, HandlerResult } from '../wire/events.ts'
 import type { Discontinuity, StateName } from './effects.ts'
 
 /** The client's own events: reserved names. */
@@ -55,4 +55,4 @@ export interface Client<ToServer extends Events = AnyEvents, ToClient extends Ev
 
 export type ClientListener<E extends Events, N extends keyof E> = (
   ...args: EventArgs<E, N>
-) => EventResult<E, N> | Promise<EventResult<E, N>> | void
+) => HandlerResult<EventResult<E, N>>

@@ -59,6 +59,9 @@ interface Settling {
   resolve(handled: boolean): void
 }
 
+/** A timer of more fires at once. */
+const TIMER_MAX_MS = 2 ** 31 - 1
+
 /** `Client` without its types: they exist at compile time only. */
 class LiveClient {
   readonly volatile = { emit: (name: string, ...args: unknown[]): void => this.#emitVolatile(name, args) }
@@ -66,6 +69,8 @@ class LiveClient {
   readonly #connector: Connector
   readonly #where: Surroundings
   readonly #auth: () => unknown
+  /** What `auth` has not answered, or not for a link that still waits. */
+  #asking: Promise<unknown> | null = null
   readonly #listeners = new Listeners()
   /** By number in the current session: those of a lost one are settled before the next can have any. */
   readonly #questions = new Map<number, Question>()
@@ -165,7 +170,8 @@ class LiveClient {
         this.#questions.delete(number)
         reject(new LimpetError('timeout'))
       }
-      const cancel = timeoutMs === null ? () => {} : this.#where.setTimer(outOfTime, timeoutMs)
+      const cancel =
+        timeoutMs === null ? () => {} : this.#where.setTimer(outOfTime, Math.min(timeoutMs, TIMER_MAX_MS))
       const settled = <T>(settle: (value: T) => void) => {
         return (value: T): void => {
           cancel()
@@ -224,6 +230,13 @@ class LiveClient {
       },
       deliver: (message) => this.#deliver(message),
       settle: (number, result) => this.#answered(number, result),
+      settledUpTo: (ordinal, handled) => {
+        this.#settlings = this.#settlings.filter((settling) => {
+          if (settling.ordinal !== ordinal) return true
+          settling.resolve(settling.number <= handled)
+          return false
+        })
+      },
       connect: () => this.#tell('connect', []),
       resume: ({ replayed }) => this.#tell('resume', [{ replayed, samePage: true }]),
       discontinuity: (info) => this.#tell('discontinuity', [info]),
@@ -237,14 +250,20 @@ class LiveClient {
   }
 
   async #authenticate(link: LinkId): Promise<void> {
+    // Asking may take longer than the server waits for a hello: the next link goes on waiting for the same answer.
+    this.#asking ??= Promise.resolve().then(this.#auth)
+    const asking = this.#asking
     let auth: unknown
     try {
-      auth = await this.#auth()
+      auth = await asking
       assertJson(auth)
     } catch (error) {
+      if (this.#asking === asking) this.#asking = null
       this.#connector.input(() => this.#refuse(link, error))
       return
     }
+    if (this.#session.candidate !== link) return
+    if (this.#asking === asking) this.#asking = null
     this.#connector.input(() => this.#session.authReady(link, auth))
   }
 
@@ -255,6 +274,7 @@ class LiveClient {
       this.#session.close(error.code, error.message, this.#where.now())
       return
     }
+    this.#where.report(error)
     this.#session.linkClosed(link)
     this.#connector.closeLink(link, 'busy')
   }
@@ -271,6 +291,7 @@ class LiveClient {
 
   async #answer(message: Delivery, first: Outcome | undefined): Promise<void> {
     let result: AnswerResult
+    let cause: unknown = null
     try {
       if (!first) throw new LimpetError('no_handler')
       if (!first.ok) throw first.error
@@ -278,11 +299,12 @@ class LiveClient {
     } catch (error) {
       // What happened inside is nobody else's business.
       const known = error instanceof LimpetError ? error : new LimpetError('handler_failed')
-      if (known !== error) this.#where.report(error)
+      if (known !== error) cause = error
       result = { ok: false, code: known.code, message: known.message }
     }
     this.#session.answer(message, result)
     this.#wake()
+    if (cause !== null) this.#where.report(cause)
   }
 
   #answered(number: number, result: AnswerResult): void {

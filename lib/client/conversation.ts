@@ -123,6 +123,13 @@ export class Conversation {
     return from <= this.inbox.count + 1 && taken <= this.sent && this.outbox.checkAt(taken) === check
   }
 
+  /** Bytes of the largest frame of ours above `taken`. */
+  largestAbove(taken: number): number {
+    let largest = 0
+    for (let n = taken + 1; n <= this.outbox.end; n++) largest = Math.max(largest, this.outbox.at(n).size)
+    return largest
+  }
+
   /** What this side knows by itself when the server's word is missing or cannot be believed. */
   ownEnding(): Ending {
     return { handled: this.outbox.base, taken: this.sent }

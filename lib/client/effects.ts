@@ -39,6 +39,8 @@ export interface ClientEffects {
   deliver(message: Delivery): void
   /** The answer to the event of this number, or why there will be none. */
   settle(number: number, result: AnswerResult): void
+  /** That session is lost; its messages 1 … handled were handled. */
+  settledUpTo(ordinal: number, handled: number): void
   /** First welcome of a session. */
   connect(): void
   /** `replayed`: how many of this client's messages leave (again) after the gap. */

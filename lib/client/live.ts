@@ -60,12 +60,16 @@ export class Live {
     if (this.writable) this.#volatiles.push(data)
   }
 
-  /** All that is due leaves: `received`, then events and answers from the outbox by cursor, then volatile ones. */
-  flush(now: number, mayAcknowledge: boolean): void {
+  /**
+   * All that is due leaves: `received`, then events and answers from the outbox by cursor, then volatile ones.
+   * `all`: whatever the link says, because nothing can follow; the outbox is bounded.
+   */
+  flush(now: number, mayAcknowledge: boolean, how: 'while writable' | 'all' = 'while writable'): void {
+    const ready = (): boolean => (how === 'all' ? !this.fenced : this.writable)
     const { acknowledger, acknowledgeNow, inbox, outbox } = this.#conversation
     const volatiles = this.#volatiles
     this.#volatiles = []
-    if (!this.writable) return
+    if (!ready()) return
     let frames: Data[] = []
     if (mayAcknowledge && (acknowledgeNow || now >= acknowledger.dueAt)) {
       frames.push(encodeNumber('received', inbox.count))
@@ -77,7 +81,7 @@ export class Live {
       if (this.#cursor === outbox.end) frames.push(...volatiles)
       if (frames.length > 0) this.#effects.send(this.link, frames)
       frames = []
-    } while (this.#cursor < outbox.end && this.writable)
+    } while (this.#cursor < outbox.end && ready())
   }
 
   #takePage(frames: Data[]): void {

@@ -126,8 +126,8 @@ export class ClientSession {
 
   /** Ends the session for good; tells the server, if a link is there, behind all that was emitted before. */
   close(code: string, reason: string, now: number): void {
-    this.flush(now)
-    if (this.#state.kind === 'closed') return
+    if (this.#state.kind === 'connected') this.#state.flush(now, false, 'all')
+    if (this.#isClosed()) return
     const farewell = [encodeClose(code, reason)]
     if (this.#state.kind === 'connected') this.#effects.send(this.#state.link, farewell)
     if (this.#candidate && this.#helloUnderWay()) this.#effects.send(this.#candidate.link, farewell)
@@ -222,6 +222,13 @@ export class ClientSession {
     outbox.acknowledge(welcome.handled)
     conversation.id = welcome.id
     conversation.payloadBytes = welcome.limits.payloadBytes
+    if (conversation.largestAbove(welcome.taken) > welcome.limits.payloadBytes) {
+      // Emitted before the limit was known. It would be refused at every replay, and all that follows with it.
+      const reason = `a message is larger than ${welcome.limits.payloadBytes} bytes`
+      this.#effects.send(link, [encodeClose('payload_too_large', reason)])
+      this.#end('payload_too_large', reason)
+      return
+    }
     if (saidReceived === inbox.count) conversation.acknowledged()
     this.#candidate = null
     this.#everWelcomed = true
@@ -326,10 +333,17 @@ export class ClientSession {
     const others = this.#links().filter((other) => other !== link)
     const { newKey, outboxBytes } = this.#options
     this.#conversation = new Conversation(lost.ordinal + 1, newKey(), outboxBytes)
+    this.#conversation.payloadBytes = lost.payloadBytes
     this.#candidate = null
+    // First of all: a listener below may ask again, with numbers of the next session.
+    for (const [number, result] of lost.settleAll(ending)) this.#effects.settle(number, result)
+    this.#effects.settledUpTo(lost.ordinal, ending.handled)
     if (this.#state.kind === 'connected') this.#go({ kind: 'recovering' })
     for (const other of others) this.#effects.closeLink(other, code)
-    for (const [number, result] of lost.settleAll(ending)) this.#effects.settle(number, result)
+    if (this.#isClosed()) {
+      if (link !== null) this.#effects.closeLink(link, code)
+      return
+    }
     this.#effects.discontinuity({ code, handled: ending.handled, pending: lost.pending(ending) })
     if (link === null) return
     // A listener may have closed or suspended it.
@@ -362,6 +376,10 @@ export class ClientSession {
   /** Its hello says an older count; a `received` that overtook it on the other link would make that look like a lie. */
   #helloUnderWay(): boolean {
     return this.#candidate !== null && this.#candidate.received !== null
+  }
+
+  #isClosed(): boolean {
+    return this.#state.kind === 'closed'
   }
 
   #isWaiting(): boolean {

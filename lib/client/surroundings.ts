@@ -32,10 +32,11 @@ export const surroundings: Surroundings = {
     return () => clearTimeout(timer)
   },
   newToken: () => base64url(crypto.getRandomValues(new Uint8Array(16))),
-  report: (error) =>
-    queueMicrotask(() => {
-      throw error
-    }),
+  // A page hears of it by its `error` event. Node has no reportError, and a throw would end the process.
+  report: (error) => {
+    if (typeof globalThis.reportError === 'function') globalThis.reportError(error)
+    else console.error(error)
+  },
   page: typeof globalThis.addEventListener === 'function' ? pageOf(globalThis) : null,
 }
 

@@ -23,5 +23,8 @@ export type EventResult<E extends Events, N extends keyof E> = E[N] extends (...
   ? Awaited<R>
   : unknown
 
+/** What a handler may return: where nobody looks at it, anything. */
+export type HandlerResult<R> = [R] extends [void] ? unknown : R | Promise<R> | void
+
 /** The default, where an application declares no events. */
 export type AnyEvents = { [name: string]: (...args: unknown[]) => unknown }

@@ -111,7 +111,9 @@ export class Admission {
     // `sent` may be less than was taken: the old link went on while this hello was under way. The client compares
     // the welcome's count and check with its own outbox.
     const agreed = (hello.id === undefined || hello.id === session.id) && countsAgree(session, hello)
-    if (!agreed || session.leaving) {
+    // The client closed it: what it sent before is still being handled.
+    if (session.leaving) return this.#gone(link, 'session_unknown', session.handled, session.inbox.count)
+    if (!agreed) {
       const { handled } = session
       const taken = session.inbox.count
       this.#sessions.end(session, 'count_mismatch', 'the two sides do not agree on what was sent', 'forget')
@@ -158,8 +160,14 @@ export class Admission {
 
   /** The link stays: a fresh hello may follow on it. */
   #gone(link: Link, code: string, handled: number, taken: number): void {
+    // Nobody has proved anything yet: a link that does not read may not make this side hold its answers.
+    if (!link.writable) {
+      this.forget(link)
+      link.terminate()
+      return
+    }
     link.send([encodeGone({ code, handled, taken })])
-    this.expect(link, 'parted')
+    if (this.#stages.get(link)?.kind !== 'parted') this.expect(link, 'parted')
   }
 
   // — a new session —

@@ -13,7 +13,7 @@
  */
 import type { IncomingHttpHeaders, IncomingMessage, ServerResponse } from 'node:http'
 import type { Logger } from 'pino'
-import type { AnyEvents, EventArgs, EventName, EventResult, Events } from '../wire/events.ts'
+import type { AnyEvents, EventArgs, EventName, EventResult, Events, HandlerResult } from '../wire/events.ts'
 
 /** JSON object kept with the session. Read-only: change it with `session.update`. */
 export type SessionData = Record<string, unknown>
@@ -82,6 +82,11 @@ export interface Room {
   history(options?: { limit?: number }): Promise<HistoryEntry[]>
 }
 
+/** Without declared events a handler takes whatever comes. */
+export type HandlerOf<E extends Events, N extends keyof E> = string extends keyof E
+  ? { loose(...args: unknown[]): unknown }['loose']
+  : (...args: [...EventArgs<E, N>, MessageInfo]) => HandlerResult<EventResult<E, N>>
+
 export interface Session<
   ToServer extends Events = AnyEvents,
   ToClient extends Events = AnyEvents,
@@ -103,9 +108,7 @@ export interface Session<
    */
   on<N extends EventName<ToServer>>(
     name: N,
-    handler: (
-      ...args: [...EventArgs<ToServer, N>, MessageInfo]
-    ) => EventResult<ToServer, N> | Promise<EventResult<ToServer, N>> | void,
+    handler: HandlerOf<ToServer, N>,
     options?: { concurrent?: boolean },
   ): this
 

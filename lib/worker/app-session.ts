@@ -1,5 +1,5 @@
 /** The application's view of one session (`Session` of api.ts): handlers, and the effects they may have. */
-import { LimpetError } from '../wire/codes.ts'
+import { LimpetError, retryOf } from '../wire/codes.ts'
 import type { SessionState } from './api.ts'
 import { frameOf, jsonObject } from './outgoing.ts'
 import { isRoomName, type Rooms } from './room.ts'
@@ -165,7 +165,9 @@ export class AppSession {
 
   close(code = 'closed_by_server', reason = ''): void {
     this.#mayActAnywhere()
-    this.#context.sessions.end(this.#session, code, reason, 'close')
+    // A code that says come back: the client goes on with a new session.
+    const returns = retryOf(code) === 'now' || retryOf(code) === 'later'
+    this.#context.sessions.end(this.#session, code, reason, returns ? 'gone' : 'close')
   }
 
   /** A room or the session's end can be reached from its `close` handler, too. */

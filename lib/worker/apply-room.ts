@@ -9,7 +9,9 @@ import type { HomeRoom, WorkerState } from './state.ts'
 /** Appends unless the outbox is full; a frame that is alone in it may be larger than the limit. */
 export function append(state: WorkerState, session: Session, frame: Frame): void {
   const { outbox } = session
+  if (session.overflowed) return
   if (outbox.bytes + frame.size > state.limits.outboxBytes && outbox.bytes > 0) {
+    session.overflowed = true
     state.overflowed.push(session)
     return
   }

@@ -19,6 +19,9 @@ const EMPTY_GRACE_MS = 10_000
 /** Dead sessions are remembered this many graces. */
 const TOMBSTONE_GRACES = 10
 const TOMBSTONES_MAX = 10_000
+/** A client that does not take the end of its session is cut off after this. */
+const PARTING_MS = 5000
+
 /** A session suspended at `since`. */
 interface Wait {
   readonly session: Session
@@ -31,6 +34,7 @@ export class Endings {
   readonly #now: () => number
   readonly #graces = new Deadlines<Wait>()
   readonly #tombs = new Deadlines<string>()
+  readonly #partings = new Deadlines<Session>()
 
   constructor(sessions: Sessions, ports: EndingPorts, now: () => number) {
     this.#sessions = sessions
@@ -40,7 +44,7 @@ export class Endings {
 
   /** Nobody is waited for, nothing is remembered. */
   get idle(): boolean {
-    return this.#graces.empty && this.#tombs.empty
+    return this.#graces.empty && this.#tombs.empty && this.#partings.empty
   }
 
   /** The session was suspended at `since`: its grace begins. */
@@ -77,15 +81,20 @@ export class Endings {
         says === 'gone'
           ? { frame: encodeGone({ code, handled, taken }), keepLink: true }
           : { frame: encodeClose(code, reason), keepLink: false }
-      // What a client that starts anew has not received yet is of no use to it.
-      if (says === 'gone') session.cursor = session.outbox.end
+      // What a client that starts anew has not received yet is of no use to it; nor is what stands behind a gap.
+      if (says === 'gone' || session.overflowed) {
+        session.cursor = session.outbox.end
+        session.bundle = null
+        session.outbox.drop()
+      }
+      this.#partings.set(session, this.#now() + PARTING_MS)
       this.#sessions.state.touch(session)
     } else session.outbox.drop()
     for (const question of session.questions?.values() ?? []) question.reject('unknown')
     session.questions = null
     for (const join of session.joins?.values() ?? []) join.reject(new LimpetError('session_closed'))
     session.joins = null
-    session.queue.length = 0
+    session.queue.clear()
     this.#sessions.enqueue(session, { kind: 'lifecycle', name: 'close' })
   }
 
@@ -97,6 +106,12 @@ export class Endings {
   }
 
   tick(now: number): void {
+    this.#partings.expire(now, (session) => {
+      // It does not read: its farewell will not leave any more.
+      this.#sessions.fence(session)?.terminate()
+      session.farewell = null
+      session.outbox.drop()
+    })
     this.#graces.expire(now, (wait) => {
       const { session, since } = wait
       if (session.phase.kind !== 'suspended' || session.phase.since !== since) return

@@ -15,7 +15,10 @@ export function answerAtHome(state: WorkerState, question: Question): Reply {
     case 'members':
       return { kind: 'members', members: [...(home?.members ?? [])].map(([id, { data }]) => ({ id, data })) }
     case 'history':
-      return { kind: 'history', entries: lastOf(home?.history ?? [], question.limit) }
+      return {
+        kind: 'history',
+        entries: lastOf(home?.history ?? [], Math.min(question.limit, state.limits.history)),
+      }
   }
 }
 

@@ -1,4 +1,5 @@
 /** What can be told to a room: `to(room)`, narrowed by `except` and `volatile`. */
+import { LimpetError } from '../wire/codes.ts'
 import type { EventKind } from './outgoing.ts'
 
 export type Broadcast = (
@@ -28,6 +29,8 @@ export class Target {
   }
 
   except(...sessionIds: string[]): Target {
+    if (!sessionIds.every((id) => typeof id === 'string'))
+      throw new LimpetError('arguments_invalid', 'except takes session ids')
     return new Target(this.#broadcast, this.#room, [...this.#except, ...sessionIds], this.#kind)
   }
 

@@ -95,7 +95,7 @@ export class Runner {
   /** The peer learns a code, the operator learns the cause. */
   #failed(session: Session, name: string, error: unknown): AnswerResult {
     if (error instanceof LimpetError) {
-      this.#log.info({ session: session.id, event: name, code: error.code }, error.message)
+      this.#log.debug({ session: session.id, event: name, code: error.code }, error.message)
       return { ok: false, code: error.code, message: error.message }
     }
     this.#log.error({ err: error, session: session.id, event: name }, 'handler failed')

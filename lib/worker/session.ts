@@ -40,6 +40,36 @@ export type Task =
   /** The client's close has come to its turn. */
   | { readonly kind: 'leave' }
 
+/** `Array.shift` moves all the rest: a long queue would cost its square. */
+export class TaskQueue {
+  #tasks: (Task | undefined)[] = []
+  #head = 0
+
+  get length(): number {
+    return this.#tasks.length - this.#head
+  }
+
+  push(task: Task): void {
+    this.#tasks.push(task)
+  }
+
+  shift(): Task | undefined {
+    if (this.#head === this.#tasks.length) return undefined
+    const task = this.#tasks[this.#head]
+    this.#tasks[this.#head++] = undefined
+    if (this.#head === this.#tasks.length || this.#head >= 1024) {
+      this.#tasks = this.#tasks.slice(this.#head)
+      this.#head = 0
+    }
+    return task
+  }
+
+  clear(): void {
+    this.#tasks = []
+    this.#head = 0
+  }
+}
+
 export class Session {
   // Durable: changed by apply(record) only.
   readonly id: string
@@ -84,7 +114,9 @@ export class Session {
   acknowledgeQueued = false
   /** A look at what polling may have skipped is due. */
   receiptQueued = false
-  readonly queue: Task[] = []
+  readonly queue = new TaskQueue()
+  /** A frame found the outbox full: nothing may be appended behind the gap. */
+  overflowed = false
   running = false
   reading = true
   /** The client said close: what it sent before is still handled, then the session ends. */

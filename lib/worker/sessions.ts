@@ -40,6 +40,10 @@ export interface AppPorts extends AdmissionPorts, EndingPorts, TaskPorts {
   wire(session: Session): void
 }
 
+/** Messages waiting for a busy session, whatever their size: each costs a few hundred bytes. */
+const QUEUE_MAX = 32_768
+/** Messages and answers finished ahead of one that is not. */
+const AHEAD_MAX = 16_384
 /** Volatile messages waiting for a busy session; more are dropped, as volatile ones may be. */
 const VOLATILE_QUEUE_MAX = 64
 
@@ -178,13 +182,16 @@ export class Sessions implements LinkEvents {
     const { crc, size } = checksum(data)
     if (size > this.limits.payloadBytes)
       return this.refuse(link, 'payload_too_large', `more than ${this.limits.payloadBytes} bytes`)
+    if ((session.finishedAhead?.size ?? 0) >= AHEAD_MAX)
+      return this.refuse(link, 'backlog_full', 'too much is finished behind a message that is not')
     if (message.type === 'answer') {
       // An answer bypasses the queue: a handler may be awaiting it.
       this.#tasks.finished(session, session.inbox.take(crc), crc, size)
       this.#answered(session, message.to, message.result)
       return
     }
-    if (session.takenBytes > 0 && session.takenBytes + size > this.limits.takenBytes) {
+    const full = session.takenBytes > 0 && session.takenBytes + size > this.limits.takenBytes
+    if (full || session.queue.length >= QUEUE_MAX) {
       // Reading was stopped already and this was on its way; it is not taken, so it will be replayed.
       return this.refuse(link, 'backlog_full', 'too much is taken and not handled')
     }
@@ -208,7 +215,11 @@ export class Sessions implements LinkEvents {
   regulate(session: Session): void {
     const { takenBytes } = this.limits
     const awaiting = (session.questions?.size ?? 0) > 0
-    const reading = awaiting || session.takenBytes <= (session.reading ? takenBytes / 2 : takenBytes / 4)
+    // What the client has received stands in the same stream: unread, its outbox could not be freed.
+    const owed = session.outbox.bytes > this.limits.outboxBytes / 2
+    const long = session.queue.length > (session.reading ? QUEUE_MAX / 2 : QUEUE_MAX / 4)
+    const reading =
+      awaiting || owed || (!long && session.takenBytes <= (session.reading ? takenBytes / 2 : takenBytes / 4))
     if (reading === session.reading) return
     session.reading = reading
     session.link?.setReading(reading)

@@ -123,8 +123,13 @@ export class Tasks {
   acknowledge(session: Session): void {
     session.acknowledger.told()
     if (!session.link) return
+    const count = encodeNumber('received', session.handled)
     session.before ??= []
-    session.before.push(encodeNumber('received', session.handled))
+    const last = session.before.length - 1
+    // A link that does not take it needs the newest only.
+    if (typeof session.before[last] === 'string' && session.before[last].startsWith('r'))
+      session.before[last] = count
+    else session.before.push(count)
     this.#sessions.state.touch(session)
     this.#sessions.turn.wake()
   }

@@ -21,6 +21,10 @@ export interface TurnPorts {
   overflowed(session: Session): void
   /** `gone` is out and the link is free for another hello. */
   parted(link: Link): void
+  /** Its link is not read, and something is to leave on it. */
+  regulate(session: Session): void
+  /** A link that failed while it was written to: a bug, but nobody else's. */
+  broke(session: Session, error: unknown): void
   /** Counted frames are under way on polling, which may skip them. */
   polled(session: Session): void
 }
@@ -70,11 +74,20 @@ export class Turn {
     state.dirty = []
     state.root = new Bundle(null, null)
     for (const session of dirty) {
-      const link = flushSession(session)
-      if (link) this.#ports.parted(link)
-      else if (session.link?.transport === 'polling' && session.outbox.base < session.cursor)
-        this.#ports.polled(session)
+      try {
+        this.#flush(session)
+      } catch (error) {
+        this.#ports.broke(session, error)
+      }
     }
     this.#ports.bus.flush()
+  }
+
+  #flush(session: Session): void {
+    if (!session.reading) this.#ports.regulate(session)
+    const link = flushSession(session)
+    if (link) this.#ports.parted(link)
+    else if (session.link?.transport === 'polling' && session.outbox.base < session.cursor)
+      this.#ports.polled(session)
   }
 }

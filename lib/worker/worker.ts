@@ -158,6 +158,11 @@ class Worker {
         ),
       parted: (link) => this.#sessions.parted(link),
       polled: (session) => this.#sessions.polled(session),
+      regulate: (session) => this.#sessions.regulate(session),
+      broke: (session, error) => {
+        this.#log.error({ err: error, session: session.id }, 'a session could not be flushed')
+        session.link?.terminate()
+      },
     })
   }
 
@@ -248,6 +253,8 @@ class Worker {
 
   async #stop(): Promise<void> {
     if (this.#clock) clearInterval(this.#clock)
+    // What handlers have done in this turn leaves first.
+    this.#turn.commit()
     this.#sessions.shutDown()
     this.#raw.close()
     this.#links.close()

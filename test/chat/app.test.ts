@@ -5,7 +5,7 @@ import { MemoryServer, type Peer } from './memory.ts'
 
 function server(): MemoryServer {
   const memory = new MemoryServer()
-  chat(memory.api, () => false)
+  chat(memory.api as unknown as Parameters<typeof chat>[0], () => false)
   return memory
 }
 

@@ -50,6 +50,7 @@ export class Rig {
       },
       settle: (number, result) =>
         this.#note(`settle ${number} ${result.ok ? `ok ${JSON.stringify(result.value)}` : result.code}`),
+      settledUpTo: () => {},
       connect: () => this.#note('connect'),
       resume: ({ replayed }) => this.#note(`resume ${replayed}`),
       discontinuity: (info) => {

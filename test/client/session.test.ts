@@ -411,7 +411,7 @@ t.test('a welcome that does not fit', async (t) => {
       rig.open(2)
       rig.taken()
       rig.welcome(2, welcome)
-      t.same(rig.taken(), ['closeLink 2 count_mismatch', 'settle 2 unknown', 'discontinuity count_mismatch'])
+      t.same(rig.taken(), ['settle 2 unknown', 'closeLink 2 count_mismatch', 'discontinuity count_mismatch'])
       t.match(rig.sent(2), [{ type: 'close', close: { code: 'count_mismatch' } }])
       t.match(rig.open(3), { key: 'key-2', id: undefined })
     })
@@ -649,4 +649,50 @@ t.test('a peer that breaks the protocol loses the link', async (t) => {
   t.same(rig.delivered, [])
   rig.frame(9, 'e["a"]')
   t.same(rig.delivered, [], 'a link never heard of')
+})
+
+t.test('gone while listeners act', async (t) => {
+  t.test('what they ask belongs to the next session, and the lost question is settled first', async (t) => {
+    const rig = new Rig().connected()
+    rig.session.emit('old', [], true)
+    rig.sent(1)
+    rig.onEffect = (entry) => {
+      if (entry === 'state recovering') rig.session.emit('new', [], true)
+    }
+    rig.gone(1, 'room_lost', 0, 0)
+    const order = rig.taken().filter((entry) => /^(settle|state|discontinuity)/.test(entry))
+    t.same(order.slice(0, 3), ['settle 1 not_delivered', 'state recovering', 'discontinuity room_lost'])
+    t.equal(rig.session.emitted, 1, 'the new one waits in the new session')
+  })
+
+  t.test('one that closes: nothing is told behind close', async (t) => {
+    const rig = new Rig().connected()
+    rig.onEffect = (entry) => {
+      if (entry === 'state recovering') rig.session.close('closed_by_client', '', rig.now)
+    }
+    rig.gone(1, 'room_lost', 0, 0)
+    t.equal(rig.session.state, 'closed')
+    t.notOk(rig.taken().some((entry) => entry.startsWith('discontinuity')))
+  })
+})
+
+t.test(
+  'a message emitted before the limit was known, and above it, ends the session with a code',
+  async (t) => {
+    const rig = new Rig()
+    rig.session.emit('big', ['x'.repeat(5000)], true)
+    rig.open(1)
+    rig.welcome(1, { limits: { payloadBytes: 1000, outboxBytes: 1000 } })
+    t.equal(rig.session.state, 'closed', 'it would be refused at every replay')
+    t.same(rig.taken().slice(-2), ['settle 1 not_delivered', 'close payload_too_large'])
+  },
+)
+
+t.test('close says everything emitted before it, also on a link that is busy', async (t) => {
+  const rig = new Rig().connected()
+  rig.blocked.add(1)
+  for (const name of ['a', 'b']) rig.session.emit(name, [])
+  rig.session.close('closed_by_client', '', rig.now)
+  const types = rig.sent(1).map((message) => message.type)
+  t.same(types, ['event', 'event', 'close'])
 })

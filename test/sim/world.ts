@@ -157,6 +157,7 @@ export class World {
                 : 'unknown'
           this.history.settled(stream, id, fate)
         },
+        settledUpTo: () => {},
         connect: () => this.history.session(`→c${index}`, machine.id ?? ''),
         resume: () => {
           this.#count('resumes')

@@ -78,6 +78,10 @@ export class Core {
       overflowed: (session) => this.sessions.end(session, 'outbox_overflow', '', 'gone'),
       parted: (link) => this.sessions.parted(link),
       polled: (session) => this.sessions.polled(session),
+      regulate: (session) => this.sessions.regulate(session),
+      broke: (_session, error) => {
+        throw error
+      },
     })
     this.sessions = new Sessions(this.state, this.turn, limits, app, now)
     this.rooms = new Rooms(this.sessions, limits, app.homeOf)

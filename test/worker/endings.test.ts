@@ -219,3 +219,27 @@ t.test('no more than 10,000 dead sessions are remembered', async (t) => {
   t.equal(worker.state.tombstones.size, 10_000)
   t.notOk(worker.state.tombstones.has(hashOf('key0')), 'the oldest is forgotten')
 })
+
+t.test('a client that does not take the end of its session is cut off', async (t) => {
+  const worker = new TestWorker()
+  const peer = await Peer.connected(worker)
+  const { session } = peer
+  worker.apps[0]!.emit('told')
+  peer.link.writable = false
+  worker.apps[0]!.close('banned')
+  worker.commit()
+  worker.pass(4000)
+  t.notOk(peer.link.terminated)
+  worker.pass(1100)
+  t.ok(peer.link.terminated)
+  t.equal(session?.outbox.bytes, 0)
+  t.equal(session?.link, null)
+})
+
+t.test('a code that says come back lets the client begin anew', async (t) => {
+  const worker = new TestWorker()
+  const peer = await Peer.connected(worker)
+  worker.apps[0]!.close('busy')
+  worker.commit()
+  t.same(peer.read(), ['gone busy 0/0'])
+})

@@ -19,3 +19,8 @@ t.test('a target narrows without changing the one it came from', async (t) => {
     ['room', 'event', 'said', [], []],
   ])
 })
+
+t.test('except takes session ids', async (t) => {
+  const target = new Target(() => {}, 'room')
+  t.throws(() => target.except(undefined as unknown as string), { code: 'arguments_invalid' })
+})

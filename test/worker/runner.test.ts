@@ -53,12 +53,12 @@ t.test('handlers', async (t) => {
     'a thrown LimpetError passes code and message': [
       () => thrown(new LimpetError('too_late', 'it is over')),
       '!too_late: it is over',
-      30,
+      20,
     ],
     'a rejection with LimpetError, too': [
       async () => thrown(new LimpetError('too_late', 'it is over')),
       '!too_late: it is over',
-      30,
+      20,
     ],
     'another error passes no details': [
       () => thrown(new Error('secret')),

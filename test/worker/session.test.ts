@@ -1,5 +1,5 @@
 import t from 'tap'
-import { Session } from '../../lib/worker/session.ts'
+import { Session, type Task, TaskQueue } from '../../lib/worker/session.ts'
 
 t.test('a new session', async (t) => {
   const session = new Session('id', 'hash', 'segment', 'address', { name: 'Ann' })
@@ -31,4 +31,27 @@ t.test('an idle session holds no container of its own', async (t) => {
       bundle: null,
     },
   )
+})
+
+t.test('the queue keeps its order, whatever it has let go of', async (t) => {
+  const queue = new TaskQueue()
+  const task = (number: number): Task => ({
+    kind: 'message',
+    number,
+    crc: 0,
+    size: 0,
+    event: { name: 'n', args: [] },
+    wantsAnswer: false,
+  })
+  let next = 0
+  for (let n = 0; n < 5000; n++) {
+    queue.push(task(n))
+    if (n % 3 === 0) t.match(queue.shift(), { number: next++ })
+  }
+  t.equal(queue.length, 5000 - next)
+  while (queue.length > 0) t.match(queue.shift(), { number: next++ })
+  t.equal(queue.shift(), undefined)
+  queue.push(task(1))
+  queue.clear()
+  t.equal(queue.length, 0)
 })

@@ -146,6 +146,61 @@ t.test('back-pressure', async (t) => {
   })
 })
 
+t.test('what a client may not pile up', async (t) => {
+  t.test(
+    'reading goes on while the outbox is half full: the counts that free it stand in that stream',
+    async (t) => {
+      const { worker, gates, peer } = await withSlow()
+      for (let i = 0; i < 5; i++) peer.emit('slow', 'x'.repeat(1000))
+      t.notOk(peer.link.reading)
+      const half = worker.sessions.limits.outboxBytes / 2
+      for (let bytes = 0; bytes <= half; bytes += 3000) worker.apps[0]!.emit('told', 'x'.repeat(3000))
+      worker.commit()
+      t.ok(peer.link.reading)
+      await settle(worker)
+      gates[0]!.open()
+      await settle(worker)
+    },
+  )
+
+  t.test('answers and finished messages behind one that is not', async (t) => {
+    const { worker, peer } = await withSlow()
+    peer.emit('slow')
+    await settle(worker)
+    for (let i = 0; i < 16_384; i++) peer.send('a[0,true]')
+    t.notOk(peer.link.closed)
+    peer.send('a[0,true]')
+    t.same(peer.read(), ['close backlog_full'])
+    t.equal(peer.session?.inbox.count, 16_385, 'not taken: it will be replayed')
+  })
+
+  t.test('small messages are bounded by their number', async (t) => {
+    const { worker, peer } = await withSlow()
+    peer.emit('slow')
+    await settle(worker)
+    let sent = 0
+    // Small enough that their bytes alone would not be noticed.
+    worker.sessions.state.sessions.get(peer.id!)!.takenBytes = -10_000_000
+    while (!peer.link.closed && sent < 40_000) {
+      peer.send('e["x"]')
+      sent += 1
+    }
+    t.equal(sent, 32_769)
+    t.same(peer.read(), ['close backlog_full'])
+  })
+
+  t.test('hellos that are answered `gone`, on a link that does not read', async (t) => {
+    const worker = new TestWorker()
+    const peer = new Peer(worker)
+    const link = peer.open()
+    peer.hello({ id: 'nobody' })
+    link.writable = false
+    peer.hello({ id: 'nobody', attempt: 2 })
+    t.ok(link.terminated)
+    t.equal(link.writes.length, 1)
+  })
+})
+
 t.test('frames that are wrong', async (t) => {
   for (const [what, data] of Object.entries({
     nonsense: 'x',
