@@ -39,16 +39,22 @@ export function chat(server: Server<ToServer, ToClient, ChatData>, pages: Pages 
       const former = session.data.room
       // Await first, then act: what follows the last await happens once, even if this process dies in between.
       await session.join(room)
-      if (former !== null && former !== room) await session.leave(former)
       const [history, members] = await Promise.all([
         server.room(room).history({ limit: HISTORY }),
         server.room(room).members(),
-      ])
+      ]).catch(async (error: unknown) => {
+        // Neither half in the new room nor out of the old one.
+        if (room !== former) await session.leave(room)
+        throw error
+      })
       // Closed while it waited: nobody would tell the room that it left.
       if (session.state === 'closed') throw new LimpetError('session_closed')
       if (former !== room) {
+        if (former !== null) {
+          void session.leave(former)
+          server.to(former).emit('left', former, self())
+        }
         session.update({ room })
-        if (former !== null) server.to(former).emit('left', former, self())
         session.to(room).emit('arrived', room, self())
       }
       return { history: history.flatMap(saidIn), members: members.map(personIn) }
