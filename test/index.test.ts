@@ -56,6 +56,8 @@ export const app: App<ToServer, ToClient, Data> = (server) => {
 export function untyped(server: Server): void {
   server.on('session', (session) => {
     session.on('anything', (...args) => args.length)
+    session.on('say', (text) => String(text))
+    session.on('say', async (text: string, times: number) => text.repeat(times))
     session.emit('anything', 1, { a: new Uint8Array(1) })
   })
   server.to('room').emit('anything')

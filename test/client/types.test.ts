@@ -43,6 +43,9 @@ export async function typed(): Promise<void> {
   })
   client.on('confirm', (question) => question.length > 0)
   client.once('confirm', async () => true)
+  const seen: string[] = []
+  client.on('said', (name) => seen.push(name))
+  client.on('said', async (name) => seen.push(name))
   // @ts-expect-error the answer is a boolean
   client.on('confirm', () => 'yes')
   // @ts-expect-error an unknown event
