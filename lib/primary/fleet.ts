@@ -2,6 +2,7 @@
 import cluster, { type Worker } from 'node:cluster'
 import type { Logger } from 'pino'
 import { isToPrimary, type Start, type ToPrimary, type ToWorker } from '../wire/ipc.ts'
+import { Deaths } from './deaths.ts'
 
 export interface FleetSetup {
   /** Absolute path of the worker's program. */
@@ -29,18 +30,13 @@ type Slot =
   | { readonly state: 'forked' | 'started'; readonly worker: Worker; readonly generation: number }
   | { readonly state: 'ready'; readonly worker: Worker; readonly generation: number; readonly since: number }
 
-/** So many deaths in a row without having been ready for STABLE_MS end the server. */
-const DEATHS_MAX = 5
-const STABLE_MS = 1000
-/** Wait before the first new try; doubled at each death in a row. */
-const BACK_OFF_MS = 50
 /** A process whose channel is closed can do nothing more for us, and should have ended by itself. */
 const ORPHAN_MS = 1000
 
 export class Fleet {
   readonly #setup: FleetSetup
   readonly #slots: Slot[]
-  readonly #deaths: number[]
+  readonly #deaths: readonly Deaths[]
   readonly #reasons: (string | null)[]
   #generation = 0
   #health: Health = 'starting'
@@ -50,7 +46,7 @@ export class Fleet {
   constructor(setup: FleetSetup) {
     this.#setup = setup
     this.#slots = Array.from({ length: setup.workers }, () => ({ state: 'none' }))
-    this.#deaths = new Array<number>(setup.workers).fill(0)
+    this.#deaths = Array.from({ length: setup.workers }, () => new Deaths())
     this.#reasons = new Array<null>(setup.workers).fill(null)
   }
 
@@ -164,14 +160,13 @@ export class Fleet {
       return
     }
     if (this.#health === 'ok') this.#health = 'degraded'
-    const stable = at.state === 'ready' && performance.now() - at.since >= STABLE_MS
-    const deaths = stable ? 1 : (this.#deaths[slot] ?? 0) + 1
-    this.#deaths[slot] = deaths
-    this.#setup.log.warn({ slot, worker: worker.process.pid, deaths }, `worker ${cause}`)
-    if (deaths >= DEATHS_MAX) {
-      this.#fail(`worker ${slot} ended ${deaths} times in a row: ${this.#reasons[slot] ?? `it ${cause}`}`)
+    const now = performance.now()
+    const verdict = this.#deaths[slot]!.died(now, at.state === 'ready' ? now - at.since : null)
+    this.#setup.log.warn({ slot, worker: worker.process.pid }, `worker ${cause}`)
+    if (verdict.kind === 'give up') {
+      this.#fail(`worker ${slot} ended ${verdict.how}: ${this.#reasons[slot] ?? `it ${cause}`}`)
     } else if (!this.#failed) {
-      const timer = setTimeout(() => this.#fork(slot), BACK_OFF_MS * 2 ** (deaths - 1))
+      const timer = setTimeout(() => this.#fork(slot), verdict.afterMs)
       this.#slots[slot] = { state: 'waiting', timer }
     }
   }

@@ -1,0 +1,67 @@
+/** Workers that die, or hang, while connections are on their way to them. */
+import t from 'tap'
+import {
+  connect,
+  echo,
+  exchange,
+  GET_HEALTH,
+  openFiles,
+  post,
+  readReply,
+  startPrimary,
+  until,
+} from './fixtures/primary.ts'
+
+t.test('a worker killed with handovers queued: all are answered, nothing leaks', async (t) => {
+  const { port, primary } = await startPrimary(t, ['--workers', '2'])
+  const home = echo(await exchange(port, [post('/api/a/', '')])).slot
+  const before = openFiles()
+  const pid = primary.pids[home] as number
+  process.kill(pid, 'SIGSTOP')
+  const sockets = await Promise.all(Array.from({ length: 200 }, () => connect(port)))
+  const replies = sockets.map((socket, i) => {
+    socket.write(post(i % 2 ? '/api/a/' : '/page', `${i}`))
+    return readReply(socket)
+  })
+  // Every other page goes to the worker that lives: when these are answered, all the others are queued.
+  const settled = countSettled(replies)
+  await until(() => settled() === 50)
+  process.kill(pid, 'SIGKILL')
+  const all = await Promise.all(replies)
+  const pages = all.filter((_, i) => i % 2 === 0)
+  const segments = all.filter((_, i) => i % 2 === 1)
+  for (const [i, page] of pages.entries())
+    if (page.status !== 200 || echo(page).body !== `${2 * i}`) t.fail(`page ${i}: ${page.head}`)
+  for (const reply of segments)
+    if (reply.status !== 503 || !/retry-after: 1/i.test(reply.head)) t.fail(reply.head)
+  t.equal(all.length, 200)
+
+  await until(async () => (await exchange(port, [GET_HEALTH])).status === 200)
+  const again = echo(await exchange(port, [post('/api/a/', 'x')]))
+  t.match(again, { slot: home, body: 'x', generation: 3 }, 'forked again into its slot')
+  t.not(again.pid, pid)
+  await until(() => openFiles() <= before)
+})
+
+t.test('too many waiting: 503 at once', async (t) => {
+  const { port, primary } = await startPrimary(t, ['--workers', '1', '--handovers-waiting', '3'])
+  process.kill(primary.pids[0] as number, 'SIGSTOP')
+  const sockets = await Promise.all(Array.from({ length: 10 }, () => connect(port)))
+  const replies = sockets.map((socket) => {
+    socket.write(post('/api/a/', ''))
+    return readReply(socket)
+  })
+  const settled = countSettled(replies)
+  await until(() => settled() === 6)
+  process.kill(primary.pids[0] as number, 'SIGCONT')
+  const status = (await Promise.all(replies)).map((reply) => reply.status)
+  t.equal(status.filter((code) => code === 503).length, 6)
+  t.equal(status.filter((code) => code === 200).length, 4, 'one in flight, three waiting')
+})
+
+/** How many have settled so far. */
+function countSettled(promises: readonly Promise<unknown>[]): () => number {
+  let count = 0
+  for (const promise of promises) void promise.catch(() => {}).then(() => count++)
+  return () => count
+}
