@@ -1,21 +1,8 @@
-/**
- * The sessions of a worker, driven by links, the application and the clock. Input in, effects out: what changes
- * durable state goes through `turn.record`, what goes to a client leaves at the end of the turn. No sockets, no
- * timers, no randomness: all of these are handed in.
- */
-import { checksum } from '../wire/checksum.ts'
 import type { Code } from '../wire/codes.ts'
-import {
-  type AnswerResult,
-  type Data,
-  type EventBody,
-  encodeClose,
-  type Frame,
-  type Message,
-  parseFrame,
-} from '../wire/frames.ts'
+import { type Data, encodeClose, type Frame, parseFrame } from '../wire/frames.ts'
 import { Admission, type AdmissionPorts } from './admission.ts'
 import { type EndingPorts, Endings, type Farewell } from './endings.ts'
+import { Intake } from './intake.ts'
 import type { Link, LinkEvents } from './link.ts'
 import { Receipts } from './receipts.ts'
 import type { Session, Task } from './session.ts'
@@ -40,13 +27,6 @@ export interface AppPorts extends AdmissionPorts, EndingPorts, TaskPorts {
   wire(session: Session): void
 }
 
-/** Messages waiting for a busy session, whatever their size: each costs a few hundred bytes. */
-const QUEUE_MAX = 32_768
-/** Messages and answers finished ahead of one that is not. */
-const AHEAD_MAX = 16_384
-/** Volatile messages waiting for a busy session; more are dropped, as volatile ones may be. */
-const VOLATILE_QUEUE_MAX = 64
-
 export class Sessions implements LinkEvents {
   readonly state: WorkerState
   readonly turn: Turn
@@ -57,6 +37,7 @@ export class Sessions implements LinkEvents {
   readonly #tasks: Tasks
   readonly #endings: Endings
   readonly #receipts: Receipts
+  readonly #intake: Intake
 
   constructor(state: WorkerState, turn: Turn, limits: SessionLimits, app: AppPorts, now: () => number) {
     this.state = state
@@ -65,6 +46,7 @@ export class Sessions implements LinkEvents {
     this.#app = app
     this.#now = now
     this.#tasks = new Tasks(this, app, now)
+    this.#intake = new Intake(this, this.#tasks)
     this.#endings = new Endings(this, app, now)
     this.#receipts = new Receipts((session) => this.#tasks.acknowledge(session), now)
     this.#admission = new Admission(this, app, now)
@@ -97,7 +79,7 @@ export class Sessions implements LinkEvents {
     // Its end is on the way to the client, with the count of what was taken.
     if (session.closed) return
     const message = parseFrame(data, 'client')
-    if (message) this.#frame(session, link, data, message)
+    if (message) this.#intake.take(session, link, data, message)
     else this.refuse(link, 'protocol_error', 'malformed frame')
   }
 
@@ -146,111 +128,18 @@ export class Sessions implements LinkEvents {
     if (!session.leaving) this.enqueue(session, { kind: 'lifecycle', name: 'suspend' })
   }
 
-  // — frames of an attached link —
-
-  #frame(session: Session, link: Link, data: Data, message: Message): void {
-    switch (message.type) {
-      case 'event':
-      case 'answer':
-        return this.#counted(session, link, data, message)
-      case 'volatile':
-        return this.#volatile(session, link, data, message.event)
-      case 'received':
-        // More than any link was given: the peer's count lies.
-        if (message.count > session.given)
-          return this.refuse(link, 'protocol_error', 'received more than was sent')
-        // Frames that a former link brought are still due on this one: the client counts them by their place here.
-        this.turn.record({
-          type: 'received',
-          session: session.id,
-          count: Math.min(message.count, session.cursor),
-        })
-        return
-      case 'close':
-        return this.#leave(session)
-      default:
-        return this.refuse(link, 'protocol_error', `unexpected ${message.type}`)
-    }
-  }
-
-  #counted(
-    session: Session,
-    link: Link,
-    data: Data,
-    message: Extract<Message, { type: 'event' | 'answer' }>,
-  ): void {
-    const { crc, size } = checksum(data)
-    if (size > this.limits.payloadBytes)
-      return this.refuse(link, 'payload_too_large', `more than ${this.limits.payloadBytes} bytes`)
-    if ((session.finishedAhead?.size ?? 0) >= AHEAD_MAX)
-      return this.refuse(link, 'backlog_full', 'too much is finished behind a message that is not')
-    if (message.type === 'answer') {
-      // An answer bypasses the queue: a handler may be awaiting it.
-      this.#tasks.finished(session, session.inbox.take(crc), crc, size)
-      this.#answered(session, message.to, message.result)
-      return
-    }
-    const full = session.takenBytes > 0 && session.takenBytes + size > this.limits.takenBytes
-    if (full || session.queue.length >= QUEUE_MAX) {
-      // Reading was stopped already and this was on its way; it is not taken, so it will be replayed.
-      return this.refuse(link, 'backlog_full', 'too much is taken and not handled')
-    }
-    const number = session.inbox.take(crc)
-    session.takenBytes += size
-    this.regulate(session)
-    this.enqueue(session, {
-      kind: 'message',
-      number,
-      crc,
-      size,
-      event: message.event,
-      wantsAnswer: message.wantsAnswer,
-    })
-  }
-
-  /**
-   * Stops and starts reading by what is taken and not handled. While a handler waits for an answer reading goes on:
-   * the answer stands behind what else the client sent.
-   */
-  regulate(session: Session): void {
-    const { takenBytes } = this.limits
-    const awaiting = (session.questions?.size ?? 0) > 0
-    // What the client has received stands in the same stream: unread, its outbox could not be freed.
-    const owed = session.outbox.bytes > this.limits.outboxBytes / 2
-    const long = session.queue.length > (session.reading ? QUEUE_MAX / 2 : QUEUE_MAX / 4)
-    const reading =
-      awaiting || owed || (!long && session.takenBytes <= (session.reading ? takenBytes / 2 : takenBytes / 4))
-    if (reading === session.reading) return
-    session.reading = reading
-    session.link?.setReading(reading)
-  }
-
-  /** Dropped where it would have to wait behind many, or take the place of counted ones. */
-  #volatile(session: Session, link: Link, data: Data, event: EventBody): void {
-    const { size } = checksum(data)
-    if (size > this.limits.payloadBytes)
-      return this.refuse(link, 'payload_too_large', `more than ${this.limits.payloadBytes} bytes`)
-    const full = session.takenBytes > 0 && session.takenBytes + size > this.limits.takenBytes / 2
-    if (full || session.queue.length >= VOLATILE_QUEUE_MAX) return
-    session.takenBytes += size
-    this.enqueue(session, { kind: 'volatile', event, size })
-  }
-
-  #answered(session: Session, to: number, result: AnswerResult): void {
-    const question = session.questions?.get(to)
-    // A question of a process that died: the late answer is counted and dropped.
-    if (!question) return
-    session.questions?.delete(to)
-    if (result.ok) question.resolve(result.value)
-    else question.reject(result.code, result.message)
-  }
-
-  #leave(session: Session): void {
+  /** The client said close: what it sent before is still handled. */
+  leave(session: Session): void {
     session.leaving = true
     const link = this.fence(session)
     link?.close()
     this.#suspend(session)
     this.enqueue(session, { kind: 'leave' })
+  }
+
+  /** Stops and starts reading its link by what is taken and not handled. */
+  regulate(session: Session): void {
+    this.#intake.regulate(session)
   }
 
   // — what the application does —
