@@ -15,6 +15,13 @@ async function run(seed: number, options: WorldOptions): Promise<{ findings: str
   return { findings: await world.settle(), world }
 }
 
+/** Worlds in which something was once found: seed and shape. */
+const FOUND: [seed: number, shape: number][] = [[901502, 2]]
+
+t.test('worlds in which something was found stay clean', async (t) => {
+  for (const [seed, shape] of FOUND) t.same((await run(seed, SHAPES[shape]!)).findings, [], `seed ${seed}`)
+})
+
 t.test('every message exactly once and in order, or the application is told', async (t) => {
   const first = seeded(t).seed
   const seeds = [...Array.from({ length: 10 }, (_, i) => i + 1), first]

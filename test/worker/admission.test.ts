@@ -307,10 +307,10 @@ t.test('keys, ids and segments that do not fit', async (t) => {
   t.test('the id of another session', async (t) => {
     const { worker, peer } = await setUp()
     const link = peer.open()
-    peer.hello({ id: 'session0-99' })
+    peer.hello({ sent: 3, id: 'session0-99' })
     await settle(worker)
-    t.same(link.heard(), ['gone count_mismatch 0/0'])
-    t.same(worker.seen, ['open', 'close count_mismatch'])
+    t.same(link.heard(), ['gone session_unknown 0/3'])
+    t.same(worker.seen, ['open', 'close session_unknown'])
   })
 })
 
