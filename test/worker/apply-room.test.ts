@@ -2,75 +2,9 @@ import t from 'tap'
 import { decodeItem } from '../../lib/bus/items.ts'
 import { encodeEvent, Frame } from '../../lib/wire/frames.ts'
 import { apply } from '../../lib/worker/apply.ts'
-import type { Session } from '../../lib/worker/session.ts'
-import { WorkerState } from '../../lib/worker/state.ts'
+import type { WorkerState } from '../../lib/worker/state.ts'
+import { setUp } from '../support/applied.ts'
 import { LIMITS } from '../support/core.ts'
-
-const _frame = (size = 10): Frame => new Frame('e'.padEnd(size, 'x'))
-
-const setUp = (limits: Partial<typeof LIMITS> = {}): { state: WorkerState; session: Session } => {
-  const state = new WorkerState(0, { ...LIMITS, ...limits })
-  apply(state, {
-    type: 'opened',
-    session: 's',
-    keyHash: 'hash',
-    segment: 'seg',
-    address: 'addr',
-    data: { a: 1 },
-  })
-  return { state, session: state.sessions.get('s')! }
-}
-
-/** What is durable, as a journal would bring it back. */
-function _durable(state: WorkerState): unknown {
-  const sessions = [...state.sessions.values()].map((session) => {
-    const {
-      id,
-      phase,
-      data,
-      outbox,
-      handled,
-      handledCheck,
-      opened,
-      instance,
-      attempt,
-      rooms,
-      finishedAhead,
-    } = session
-    const held = Array.from(
-      { length: outbox.end - outbox.base },
-      (_, i) => outbox.at(outbox.base + 1 + i).data,
-    )
-    const members = [...(rooms ?? [])].map(([room, { standing, answersDue }]) => [room, standing, answersDue])
-    const { base, end, bytes, baseCheck } = outbox
-    return {
-      id,
-      phase,
-      data,
-      base,
-      end,
-      bytes,
-      baseCheck,
-      held,
-      handled,
-      handledCheck,
-      opened,
-      instance,
-      attempt,
-      members,
-      finishedAhead,
-    }
-  })
-  const homes = [...state.homes].map(([name, { last, members, slots, history }]) => [
-    name,
-    last,
-    [...members],
-    [...slots],
-    history.length,
-  ])
-  const rooms = [...state.rooms].map(([name, { members }]) => [name, [...members].map(({ id }) => id)])
-  return { sessions, homes, rooms, tombstones: [...state.tombstones], empty: [...state.emptyHomes] }
-}
 
 t.test('a room at its home', async (t) => {
   const order = (state: WorkerState, room: string): void =>

@@ -1,24 +1,7 @@
 import t from 'tap'
-import { Frame } from '../../lib/wire/frames.ts'
 import { apply } from '../../lib/worker/apply.ts'
-import type { Session } from '../../lib/worker/session.ts'
 import { WorkerState } from '../../lib/worker/state.ts'
 import { LIMITS, Peer, settle, TestWorker } from '../support/core.ts'
-
-const _frame = (size = 10): Frame => new Frame('e'.padEnd(size, 'x'))
-
-const _setUp = (limits: Partial<typeof LIMITS> = {}): { state: WorkerState; session: Session } => {
-  const state = new WorkerState(0, { ...LIMITS, ...limits })
-  apply(state, {
-    type: 'opened',
-    session: 's',
-    keyHash: 'hash',
-    segment: 'seg',
-    address: 'addr',
-    data: { a: 1 },
-  })
-  return { state, session: state.sessions.get('s')! }
-}
 
 /** What is durable, as a journal would bring it back. */
 function durable(state: WorkerState): unknown {

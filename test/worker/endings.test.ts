@@ -1,41 +1,6 @@
 import t from 'tap'
-import {
-  type Gate,
-  gate,
-  hashOf,
-  LIMITS,
-  Peer,
-  settle,
-  TestWorker,
-  type TestWorkerOptions,
-} from '../support/core.ts'
-
-const setUp = async (
-  limits: TestWorkerOptions['limits'] = {},
-): Promise<{ worker: TestWorker; peer: Peer }> => {
-  const worker = new TestWorker({ limits })
-  worker.listen('say')
-  return { worker, peer: await Peer.connected(worker) }
-}
-
-const _CLOSE = 'c{"code":"closed_by_client","reason":""}'
-
-/** Has a handler `slow` that waits for the gate of its turn. */
-const withSlow = async (concurrent = false) => {
-  const worker = new TestWorker()
-  const gates: Gate[] = []
-  worker.listen('say')
-  worker.listen(
-    'slow',
-    () => {
-      const waits = gate()
-      gates.push(waits)
-      return waits.promise
-    },
-    concurrent,
-  )
-  return { worker, gates, peer: await Peer.connected(worker) }
-}
+import { hashOf, LIMITS, Peer, settle, TestWorker } from '../support/core.ts'
+import { setUp, withSlow } from '../support/worker-setups.ts'
 
 t.test('an outbox that is full', async (t) => {
   const kilobyte = 'x'.repeat(1000)

@@ -1,33 +1,9 @@
 import t from 'tap'
 import { encodeEvent, encodeVolatile } from '../../lib/wire/frames.ts'
-import { type Gate, gate, LIMITS, Peer, settle, TestWorker, type TestWorkerOptions } from '../support/core.ts'
-
-const setUp = async (
-  limits: TestWorkerOptions['limits'] = {},
-): Promise<{ worker: TestWorker; peer: Peer }> => {
-  const worker = new TestWorker({ limits })
-  worker.listen('say')
-  return { worker, peer: await Peer.connected(worker) }
-}
+import { LIMITS, Peer, settle, TestWorker } from '../support/core.ts'
+import { setUp, withSlow } from '../support/worker-setups.ts'
 
 const CLOSE = 'c{"code":"closed_by_client","reason":""}'
-
-/** Has a handler `slow` that waits for the gate of its turn. */
-const withSlow = async (concurrent = false) => {
-  const worker = new TestWorker()
-  const gates: Gate[] = []
-  worker.listen('say')
-  worker.listen(
-    'slow',
-    () => {
-      const waits = gate()
-      gates.push(waits)
-      return waits.promise
-    },
-    concurrent,
-  )
-  return { worker, gates, peer: await Peer.connected(worker) }
-}
 
 t.test('lifecycle', async (t) => {
   t.test('suspend and resume', async (t) => {

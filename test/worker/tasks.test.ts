@@ -1,33 +1,7 @@
 import t from 'tap'
 import { encodeAnswer } from '../../lib/wire/frames.ts'
-import { type Gate, gate, Peer, settle, TestWorker, type TestWorkerOptions } from '../support/core.ts'
-
-const setUp = async (
-  limits: TestWorkerOptions['limits'] = {},
-): Promise<{ worker: TestWorker; peer: Peer }> => {
-  const worker = new TestWorker({ limits })
-  worker.listen('say')
-  return { worker, peer: await Peer.connected(worker) }
-}
-
-const _CLOSE = 'c{"code":"closed_by_client","reason":""}'
-
-/** Has a handler `slow` that waits for the gate of its turn. */
-const withSlow = async (concurrent = false) => {
-  const worker = new TestWorker()
-  const gates: Gate[] = []
-  worker.listen('say')
-  worker.listen(
-    'slow',
-    () => {
-      const waits = gate()
-      gates.push(waits)
-      return waits.promise
-    },
-    concurrent,
-  )
-  return { worker, gates, peer: await Peer.connected(worker) }
-}
+import { gate, Peer, settle, TestWorker } from '../support/core.ts'
+import { setUp, withSlow } from '../support/worker-setups.ts'
 
 t.test('handlers', async (t) => {
   t.test('run one after another', async (t) => {
