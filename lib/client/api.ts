@@ -7,7 +7,7 @@ export interface ClientLifecycle {
   state: (state: StateName) => void
   /** First welcome of a session: once, and again for the session after a discontinuity. */
   connect: () => void
-  /** The link is lost; what is emitted waits. */
+  /** The link is lost; what is emitted waits. `resume`, `discontinuity` or `close` follows. */
   suspend: () => void
   /** The same session goes on. `replayed`: how many of our messages leave (again) after the gap. */
   resume: (info: { readonly replayed: number; readonly samePage: boolean }) => void

@@ -168,6 +168,7 @@ class LiveClient {
       const number = this.#emit(name, args, true)
       const outOfTime = (): void => {
         this.#questions.delete(number)
+        this.#session.abandon(number)
         reject(new LimpetError('timeout'))
       }
       const cancel =
@@ -226,7 +227,10 @@ class LiveClient {
       needAuth: (link) => void this.#authenticate(link),
       state: (to, from) => {
         this.#tell('state', [to])
-        if (from === 'connected' && to !== 'closed') this.#tell('suspend', [])
+        // A session that is lost on a live link has no id any more: `discontinuity` tells that. And a listener may have
+        // closed it just now: nothing is told behind `close`.
+        const waits = this.#session.id !== null && this.#session.state !== 'closed'
+        if (from === 'connected' && waits) this.#tell('suspend', [])
       },
       deliver: (message) => this.#deliver(message),
       settle: (number, result) => this.#answered(number, result),
@@ -285,7 +289,7 @@ class LiveClient {
     const results = listeners.map((listener) => outcome(listener, message.args))
     const [first, ...rest] = results
     if (!message.wantsAnswer && first) rest.push(first)
-    for (const result of rest) if (!result.ok) this.#where.report(result.error)
+    for (const result of rest) this.#ignore(result)
     if (message.wantsAnswer) void this.#answer(message, first)
   }
 
@@ -315,10 +319,14 @@ class LiveClient {
   }
 
   #tell(name: keyof ClientLifecycle, args: unknown[]): void {
-    for (const listener of this.#listeners.take(name)) {
-      const result = outcome(listener, args)
-      if (!result.ok) this.#where.report(result.error)
-    }
+    for (const listener of this.#listeners.take(name)) this.#ignore(outcome(listener, args))
+  }
+
+  /** Nobody looks at the result, but a failure is told: an unhandled rejection would end a Node process. */
+  #ignore(result: Outcome): void {
+    const failed = (error: unknown): void => this.#where.report(error)
+    if (!result.ok) failed(result.error)
+    else if (result.value instanceof Promise) result.value.catch(failed)
   }
 }
 

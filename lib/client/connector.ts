@@ -120,6 +120,7 @@ export class Connector {
 
   #connect(): void {
     this.#cancelRetry()
+    if (!this.#isWaiting()) return
     const { transports } = this.#options
     const holdsBack = this.#surroundings.now() < this.#patience.notBefore && transports.includes('polling')
     this.#open('connect', holdsBack ? ['polling'] : transports)
@@ -199,7 +200,8 @@ export class Connector {
       for (const entry of [...this.#entries.values()]) this.#drop(entry)
     }
     if (this.#isWaiting()) this.#wait()
-    else this.#cancelRetry()
+    // A slot that the server gave stands while the page is away.
+    else if (state !== 'suspended' || !this.#retry?.ordered) this.#cancelRetry()
     this.#planMove(current)
   }
 

@@ -111,6 +111,11 @@ export class ClientSession {
     return this.#conversation.emit(name, args, wantsAnswer)
   }
 
+  /** Nobody waits for this answer any more; when it comes, it is counted and told to nobody. */
+  abandon(number: number): void {
+    this.#conversation.questions.delete(number)
+  }
+
   /** Dropped where no link can take it now. Throws as `emit` does, but never `outbox_full`. */
   emitVolatile(name: string, args: unknown[]): void {
     this.#assertSendable(name)
@@ -129,7 +134,8 @@ export class ClientSession {
     if (this.#state.kind === 'connected') this.#state.flush(now, false, 'all')
     if (this.#isClosed()) return
     const farewell = [encodeClose(code, reason)]
-    if (this.#state.kind === 'connected') this.#effects.send(this.#state.link, farewell)
+    if (this.#state.kind === 'connected' && !this.#state.fenced)
+      this.#effects.send(this.#state.link, farewell)
     if (this.#candidate && this.#helloUnderWay()) this.#effects.send(this.#candidate.link, farewell)
     this.#end(code, reason)
   }

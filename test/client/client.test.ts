@@ -1,4 +1,5 @@
 import t from 'tap'
+import { ClientSession } from '../../lib/client/session.ts'
 import { LimpetError } from '../../lib/wire/codes.ts'
 import { nothingLeft } from '../support/nothing-left.ts'
 import { pause, until } from '../support/until.ts'
@@ -78,6 +79,18 @@ t.test('questions', async (t) => {
     t.equal(await after, undefined)
   })
 
+  t.test('one that timed out is forgotten by the session, too', async (t) => {
+    const { abandon } = ClientSession.prototype
+    const calls = t.capture(ClientSession.prototype, 'abandon', abandon)
+    const { client } = await start(t)
+    client.emit('first')
+    await t.rejects(client.timeout(1).emitWithAck('a'), { code: 'timeout' })
+    t.same(
+      calls().map(({ args }) => args),
+      [[2]],
+    )
+  })
+
   t.test("the server's: what the first listener returns", async (t) => {
     const { server, client, errors } = await start(t)
     client.on('sum', (a, b) => (a as number) + (b as number)).on('sum', () => 'ignored')
@@ -135,6 +148,34 @@ t.test('listeners', async (t) => {
     t.equal(got.length, 3)
   })
 
+  t.test(
+    'a throwing handler, sync and async: each error is reported, and nothing else happens',
+    async (t) => {
+      const { server, client, log, errors } = await start(t)
+      const throws = (): never => {
+        throw new Error('sync')
+      }
+      const rejects = async (): Promise<never> => {
+        throw new Error('async')
+      }
+      const got: unknown[] = []
+      client.on('connect', throws).on('connect', rejects)
+      client.on('x', rejects).on('x', throws).on('x', rejects)
+      client.on('x', (value) => void got.push(value))
+      const link = await server.link()
+      await link.greet()
+      link.event('x', 1)
+      link.question('x', 2)
+      link.event('x', 3)
+      t.match(await link.next(), { type: 'answer', to: 2, result: { ok: false, code: 'handler_failed' } })
+      await until(() => errors.length === 11)
+      t.same(got, [1, 2, 3])
+      const messages = errors.map((error) => (error as Error).message)
+      t.same(messages.toSorted(), [...Array(7).fill('async'), ...Array(4).fill('sync')])
+      t.same(log, ['state connected', 'connect'])
+    },
+  )
+
   t.test("the client's own events cannot be sent by either side", async (t) => {
     const { server, client, log } = await start(t)
     const link = await server.link()
@@ -161,13 +202,15 @@ t.test('listeners', async (t) => {
 })
 
 t.test('a lost link', async (t) => {
-  t.test('suspend, resume, replay; handlers may emit', async (t) => {
-    const { server, client, log } = await start(t)
+  t.test('emit inside suspend, resume and close handlers', async (t) => {
+    const { server, client, log, errors } = await start(t)
     const first = await server.link()
     const { key } = await first.greet()
     await until(() => client.state === 'connected')
     client.on('suspend', () => client.emit('while-away'))
     client.on('resume', () => client.emit('back'))
+    client.on('close', () => client.emit('too late'))
+    client.on('close', () => client.emitWithAck('too late, too'))
     client.emit('sent')
     await first.nextEvent()
     first.event('x')
@@ -182,6 +225,24 @@ t.test('a lost link', async (t) => {
       'suspend',
       'state connected',
       'resume {"replayed":1,"samePage":true}',
+    ])
+    client.close()
+    t.match(await second.next(), { type: 'close' })
+    await until(() => errors.length === 2)
+    t.match(errors, [{ code: 'session_closed' }, { code: 'session_closed' }])
+  })
+
+  t.test('a listener of `state` that closes: nothing is told behind close', async (t) => {
+    const { server, client, log } = await start(t)
+    const link = await server.link()
+    await link.greet()
+    await until(() => client.state === 'connected')
+    client.on('state', (state) => state === 'recovering' && client.close())
+    client.cutLink()
+    t.same(log.slice(2), [
+      'state recovering',
+      'state closed',
+      'close {"code":"closed_by_client","reason":"the client closed the session"}',
     ])
   })
 
@@ -263,6 +324,22 @@ t.test('a lost session', async (t) => {
     ])
   })
 
+  t.test('on a live link: a discontinuity and no suspend, for the link is not lost', async (t) => {
+    const { server, client, log } = await start(t)
+    const link = await server.link()
+    await link.greet()
+    await until(() => client.state === 'connected')
+    link.gone('room_lost', 0, 0)
+    await link.greet({ id: 's2' })
+    await until(() => client.id === 's2')
+    t.same(log.slice(2), [
+      'state recovering',
+      'discontinuity {"code":"room_lost","handled":0,"pending":[]}',
+      'state connected',
+      'connect',
+    ])
+  })
+
   t.test('a link whose session is gone and whose next welcome does not come is given up', async (t) => {
     const { server } = await start(t, { connectTimeoutMs: 700 })
     const first = await server.link()
@@ -284,13 +361,14 @@ t.test('a lost session', async (t) => {
     t.equal(await Promise.race([server.link(), pause(100).then(() => null)]), null)
   })
 
-  t.test('closed by us: behind what was emitted', async (t) => {
+  t.test('emit in the same tick as close: before it leaves first, behind it throws', async (t) => {
     const { server, client } = await start(t)
     const link = await server.link()
     await link.greet()
     await until(() => client.state === 'connected')
     client.emit('bye')
     client.close()
+    t.throws(() => client.emit('behind'), { code: 'session_closed' })
     t.equal((await link.nextEvent()).name, 'bye')
     t.match(await link.next(), { type: 'close', close: { code: 'closed_by_client' } })
     await link.closed

@@ -129,6 +129,21 @@ t.test('the server says when', async (t) => {
     await server.link()
     t.ok(performance.now() - before >= 190)
   })
+
+  t.test('and that stands while the page is away', async (t) => {
+    const page = Object.assign(new EventTarget(), { isVisible: () => true })
+    const { server, client } = await start(t, {}, () => {}, { page })
+    const first = await server.link()
+    await first.hello()
+    const before = performance.now()
+    first.send(encodeNumber('retry', 200))
+    await first.closed
+    page.dispatchEvent(new Event('pagehide'))
+    t.equal(client.state, 'suspended')
+    page.dispatchEvent(new Event('pageshow'))
+    await server.link()
+    t.ok(performance.now() - before >= 190)
+  })
 })
 
 t.test('back to WebSocket', async (t) => {

@@ -1,7 +1,10 @@
 import t from 'tap'
+import { Conversation } from '../../lib/client/conversation.ts'
+import { checksum, roll } from '../../lib/wire/checksum.ts'
 import { LimpetError } from '../../lib/wire/codes.ts'
 import { checkOf, INSTANCE, Rig } from './rig.ts'
 
+const crcOf = (frame: string): number => checksum(frame).crc
 const names = (rig: Rig): string[] => rig.delivered.map((message) => message.name)
 
 t.test('the first hello', async (t) => {
@@ -288,16 +291,68 @@ t.test('questions and answers', async (t) => {
     ])
   })
 
-  t.test('an answer of a lost session does not enter the next', async (t) => {
+  t.test('an ack to an expired session does not enter the next one', async (t) => {
     const rig = new Rig().connected()
     rig.question(1, 'ask')
-    rig.gone(1, 'room_lost', 0, 0)
+    rig.gone(1, 'session_expired', 0, 0)
     rig.session.authReady(1, undefined)
     rig.welcome(1, { id: 's2' })
     rig.session.answer(rig.delivered[0]!, { ok: true, value: 1 })
     t.same(
       rig.sent(1).filter((m) => m.type === 'answer'),
       [],
+    )
+  })
+})
+
+t.test('acks and a lost link', async (t) => {
+  t.test('an ack that returns after a resume settles once, whichever link brings it', async (t) => {
+    const rig = new Rig().connected()
+    for (const name of ['a', 'b']) rig.session.emit(name, [], true)
+    rig.sent(1)
+    rig.frame(1, 'a[1,true,"old link"]')
+    rig.session.linkClosed(1)
+    rig.open(2)
+    const check = roll(roll(0, crcOf('q["a"]')), crcOf('q["b"]'))
+    // The server does not know that the first answer came: it replays both.
+    rig.welcome(2, { from: 1, taken: 2, handled: 2, check })
+    rig.frame(2, 'a[1,true,"old link"]')
+    rig.frame(2, 'a[2,true,"new link"]')
+    t.same(
+      rig.taken().filter((entry) => entry.startsWith('settle')),
+      ['settle 1 ok "old link"', 'settle 2 ok "new link"'],
+    )
+    t.same(rig.sentEvents(2), [], 'neither question is asked again')
+  })
+
+  t.test('an async handler that outlives its link: its answer leaves on the next one, once', async (t) => {
+    const rig = new Rig().connected()
+    rig.question(1, 'ask')
+    rig.session.linkClosed(1)
+    rig.session.answer(rig.delivered[0]!, { ok: true, value: 'while away' })
+    t.same(rig.sent(1), [])
+    rig.open(2)
+    rig.welcome(2, { from: 2 })
+    t.same(rig.sent(2), [{ type: 'answer', to: 1, result: { ok: true, value: 'while away' } }])
+    rig.session.linkClosed(2)
+    rig.open(3)
+    rig.welcome(3, { from: 2, taken: 1, handled: 1, check: crcOf('a[1,true,"while away"]') })
+    t.same(rig.sent(3), [])
+  })
+
+  t.test('a question that is given up: a late answer is counted, and the end settles nothing', async (t) => {
+    const rig = new Rig().connected()
+    for (const name of ['a', 'b', 'c']) rig.session.emit(name, [], true)
+    rig.sent(1)
+    rig.session.abandon(1)
+    rig.session.abandon(2)
+    rig.frame(1, 'a[1,true,"late"]')
+    t.same(rig.taken(), [])
+    t.equal(rig.session.dueAt(), 2000, 'counted')
+    rig.gone(1, 'room_lost', 1, 3)
+    t.same(
+      rig.taken().filter((entry) => entry.startsWith('settle')),
+      ['settle 3 unknown'],
     )
   })
 })
@@ -386,6 +441,18 @@ t.test('gone', async (t) => {
     t.same(fatesAfter(0, 0, 'session_unknown'), honest)
     t.same(fatesAfter(1, 9, 'session_expired'), honest, 'nor one that took what was never sent')
   })
+  t.test('`gone` with a stale count: what was acknowledged since stays delivered', async (t) => {
+    const rig = new Rig().connected()
+    for (const name of ['a', 'b', 'c', 'd']) rig.session.emit(name, [])
+    rig.sent(1)
+    rig.open(2)
+    // Said while the hello was under way, and overtaken by what the old link brought.
+    rig.received(1, 3)
+    rig.gone(2, 'session_expired', 1, 2)
+    t.same(rig.discontinuities, [
+      { code: 'session_expired', handled: 3, pending: [{ number: 4, name: 'd', fate: 'unknown' }] },
+    ])
+  })
   t.test('otherwise its word counts', async (t) => {
     t.same(fatesAfter(2, 2, 'session_expired'), ['c not_delivered', 'd not_delivered'])
   })
@@ -393,7 +460,7 @@ t.test('gone', async (t) => {
 
 t.test('a welcome that does not fit', async (t) => {
   const cases = {
-    'another check': { taken: 1, check: 1, from: 2 },
+    'a rolling check that disagrees': { taken: 1, check: 1, from: 2 },
     'from beyond the own count': { taken: 1, check: checkOf('a'), from: 3 },
     'more taken than was sent': { taken: 3, check: 0, from: 2 },
     'less taken than was handled': { taken: 0, check: 0, from: 2 },
@@ -509,6 +576,15 @@ t.test('close by us', async (t) => {
     rig.open(1)
     rig.session.close('closed_by_client', '', rig.now)
     t.match(rig.sent(1), [{ type: 'close' }])
+  })
+
+  t.test('between the fence and the welcome of the next link: that one says it', async (t) => {
+    const rig = new Rig().connected()
+    rig.open(2)
+    rig.close(1, 'link_replaced')
+    rig.session.close('closed_by_client', '', rig.now)
+    t.same(rig.sent(1), [])
+    t.match(rig.sent(2), [{ type: 'close' }])
   })
 
   t.test('from within a handler', async (t) => {
@@ -695,4 +771,53 @@ t.test('close says everything emitted before it, also on a link that is busy', a
   rig.session.close('closed_by_client', '', rig.now)
   const types = rig.sent(1).map((message) => message.type)
   t.same(types, ['event', 'event', 'close'])
+})
+
+t.test('counters beyond 2³¹', async (t) => {
+  const up = 2 ** 31 + 5
+  const down = 2 ** 32 + 9
+  const calls = t.capture(Conversation.prototype, 'acknowledged', Conversation.prototype.acknowledged)
+  const rig = new Rig().connected()
+  const conversation = calls().at(-1)!.receiver as Conversation
+  Object.assign(conversation.outbox, { base: up, end: up })
+  conversation.sent = up
+  conversation.inbox.count = down
+  rig.session.linkClosed(1)
+
+  t.equal(rig.session.emit('ask', [], true), up + 1)
+  t.match(rig.open(2), { sent: up, received: down })
+  rig.welcome(2, { from: down + 1, taken: up, handled: up })
+  t.match(rig.sent(2), [{ type: 'event', wantsAnswer: true }])
+  rig.frame(2, `a[${up + 1},true,"yes"]`)
+  rig.question(2, 'name')
+  t.equal(rig.delivered[0]?.number, down + 2)
+  rig.session.answer(rig.delivered[0]!, { ok: true, value: 'Ann' })
+  t.match(rig.sent(2), [{ type: 'answer', to: down + 2 }])
+  rig.received(2, up + 1)
+  t.equal(rig.session.handled, up + 1)
+  rig.now += 1000
+  t.same(rig.sent(2), [{ type: 'received', count: down + 2 }])
+
+  const check = crcOf('q["ask"]')
+  rig.session.linkClosed(2)
+  t.match(rig.open(3), { sent: up + 2, received: down + 2 })
+  // One frame is replayed that came before.
+  rig.welcome(3, { from: down + 2, taken: up + 1, handled: up + 1, check })
+  t.match(rig.sent(3), [{ type: 'answer', to: down + 2 }], 'what was not taken goes again')
+  rig.question(3, 'name')
+  rig.event(3, 'new')
+  t.same(names(rig), ['name', 'new'])
+  rig.received(3, up + 3)
+  t.ok(rig.taken().includes('closeLink 3 protocol_error'), 'one more than was sent is a lie there, too')
+
+  rig.session.emit('left', [])
+  rig.open(4)
+  rig.gone(4, 'session_expired', up + 2, up + 2)
+  t.same(rig.discontinuities, [
+    {
+      code: 'session_expired',
+      handled: up + 2,
+      pending: [{ number: up + 3, name: 'left', fate: 'not_delivered' }],
+    },
+  ])
 })

@@ -1,13 +1,13 @@
 /** Compile-time proof: `npx tsc -p test` fails where one of the `@ts-expect-error` lines is no error. */
 import t from 'tap'
-import { connect } from '../../lib/client/index.ts'
+import { connect, type PresenceEvents } from '../../lib/client/index.ts'
 
 interface ToServer {
   say(room: string, text: string): number
   leave(): void
   load(name: string): Promise<Uint8Array>
 }
-interface ToClient {
+interface ToClient extends PresenceEvents<{ color: string }> {
   said(name: string, text: string): void
   confirm(question: string): boolean
 }
@@ -52,6 +52,10 @@ export async function typed(): Promise<void> {
   client.on('shouted', () => {})
   // @ts-expect-error a listener that wants something else
   client.on('said', (name: number) => name)
+
+  client.on('joined', (room, { id, data }) => [room.length, id.length, data.color.length])
+  // @ts-expect-error a field that is not public
+  client.on('left', (_room, { data }) => data.token)
 
   client.on('state', (state) => state === 'recovering')
   // @ts-expect-error no such state

@@ -88,7 +88,7 @@ const SINS: [name: string, code: string, sin: Sin][] = [
   ['a count that is none', 'protocol_error', (link) => link.say('r-1')],
 ]
 
-t.test('an application without raw connections and pages: 400 and 404', async (t) => {
+t.test('defaults: no raw connections, no pages, 4 MiB', async (t) => {
   const cluster = await startCluster(t, { app: 'quiet' })
   const raw = await ask(cluster.port, request('/api/abc/?EIO=4&transport=polling'))
   t.equal(raw.status, 400)
@@ -96,6 +96,15 @@ t.test('an application without raw connections and pages: 400 and 404', async (t
   t.equal((await ask(cluster.port, upgradeRequest('/api/abc/?EIO=4&transport=websocket'))).status, 400)
   t.equal((await ask(cluster.port, request('/'))).status, 404)
   t.equal((await ask(cluster.port, request('/health'))).status, 200)
+
+  for (const transport of ['websocket', 'polling'] as const) {
+    await t.test(`${transport}: 6 MiB are refused by default`, async (t) => {
+      const link = await openLink(cluster.url, new PeerSession(), transport)
+      t.equal((await link.enter()).limits.payloadBytes, 4 * 1024 * 1024)
+      link.say(encodeEvent('large', [new Uint8Array(6 * 1024 * 1024)]))
+      await link.end()
+    })
+  }
 })
 
 t.test('limits and protocol', async (t) => {

@@ -97,6 +97,26 @@ t.test('handlers', async (t) => {
     })
   }
 
+  t.test(
+    'a throwing handler, sync and async: what follows is handled, and a resume repeats none',
+    async (t) => {
+      const worker = new TestWorker()
+      worker.listen('throw', () => thrown(new Error('sync')))
+      worker.listen('reject', async () => thrown(new Error('async')))
+      worker.listen('say')
+      const peer = await Peer.connected(worker)
+      for (const name of ['throw', 'reject', 'say']) peer.emit(name)
+      await settle(worker)
+      peer.lose()
+      t.same(await peer.connect(), ['welcome from 1 taken 3 handled 3'])
+      t.same(worker.seen, ['open', 'throw', 'reject', 'say', 'suspend', 'resume'])
+      t.same(
+        worker.logged.filter(({ level }) => level === ERROR).map(({ err }) => err?.message),
+        ['sync', 'async'],
+      )
+    },
+  )
+
   t.test('two of one event: both run, the first answers, the turn waits for both', async (t) => {
     const worker = new TestWorker()
     const { promise, open } = gate()
