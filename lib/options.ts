@@ -77,13 +77,25 @@ const TABLE = [
   count('rooms-per-session', 100, 'rooms that one session may be in', 1, 1_000_000),
   count('history', 100, 'messages of a room that its home keeps', 0, 100_000),
   bytes('history-bytes', 1_048_576, 'bytes of them; the last message is kept whatever its size', 0),
+  ms('history-age-ms', 0, 'how old they may be; 0 sets no limit', 0),
+  count('empty-rooms', 1000, 'rooms without members that their home remembers, per worker', 1, 1_000_000),
+  bytes('empty-rooms-bytes', 67_108_864, 'bytes of their histories', 0),
+  bytes('public-bytes', 1024, "what the others of a room may see of a session's data", 2, 4096),
   count('handovers-waiting', 10_000, 'connections that may wait for one worker', 1, 1_000_000),
+  ms('park-ms', 5000, 'how long a connection waits for a worker on its way back, 0: not at all', 0),
   {
     name: 'journal',
     default: '.limpet',
     form: 'a directory',
     pattern: /^[^\0]+$/,
     help: 'directory that survives the server (--no-journal: none)',
+  },
+  {
+    name: 'journal-failure',
+    default: 'memory',
+    form: 'memory or stop',
+    pattern: /^(memory|stop)$/,
+    help: 'a journal that cannot be written: go on in memory, or stop the worker',
   },
   { name: 'bus', default: 'local', form: 'local', pattern: /^local$/, help: 'what carries room messages' },
   {
@@ -95,21 +107,31 @@ const TABLE = [
   },
 ] as const satisfies readonly (WholeNumber | Text)[]
 
+/** Of a variable that switches something on. */
+const YES: readonly string[] = ['1', 'true', 'yes']
+
 type Row = (typeof TABLE)[number]
 type Camel<S extends string> = S extends `${infer A}-${infer B}` ? `${A}${Capitalize<Camel<B>>}` : S
 type Value<R extends Row> = R extends { default: number }
   ? number
   : R['name'] extends 'journal'
     ? string | null
-    : string
+    : R['name'] extends 'journal-failure'
+      ? 'memory' | 'stop'
+      : string
 
 /** Values by name in camel case: `--grace-ms` is `graceMs`. `journal` is null with `--no-journal`. */
-export type Options = { readonly [R in Row as Camel<R['name']>]: Value<R> }
+export type Options = { readonly [R in Row as Camel<R['name']>]: Value<R> } & {
+  /** Write through to the disk, against a loss of power. */
+  readonly fsync: boolean
+}
 
 export type Parsed =
   | { readonly kind: 'run'; readonly options: Options; readonly app: string | null }
   /** One sentence for stderr. */
   | { readonly kind: 'wrong'; readonly message: string }
+  /** `bin/serve reload`: of the server with this journal. */
+  | { readonly kind: 'reload'; readonly journal: string }
   | { readonly kind: 'help'; readonly text: string }
   | { readonly kind: 'version' }
 
@@ -126,7 +148,7 @@ export function parseOptions(argv: readonly string[], env: Env): Parsed {
   if (flags.values.version) return { kind: 'version' }
   const [app, extra] = flags.positionals
   if (extra !== undefined) return wrong(`one application file at most, and not also '${extra}'`)
-  if (app !== undefined && RESERVED.has(app))
+  if (app !== undefined && app !== 'reload' && RESERVED.has(app))
     return wrong(`there is no command '${app}' yet; an application file of that name is written ./${app}`)
 
   const options: Record<string, unknown> = {}
@@ -142,10 +164,15 @@ export function parseOptions(argv: readonly string[], env: Env): Parsed {
   const journal = journalFlags(flags.values, env)
   if (journal === 'both') return wrong('--journal and --no-journal exclude each other')
   if (journal === 'off') options.journal = null
+  options.fsync = flags.values.fsync === true || YES.includes(env.LIMPET_FSYNC ?? '')
   const complete = options as Options
   // A message that is larger than what may be taken would stop its link for ever.
   if (complete.takenBytes < complete.payloadBytes)
     return wrong('--taken-bytes must not be less than --payload-bytes')
+  if (app === 'reload')
+    return complete.journal === null
+      ? wrong('reload finds the server by its journal')
+      : { kind: 'reload', journal: complete.journal }
   return { kind: 'run', options: complete, app: app ?? null }
 }
 
@@ -162,6 +189,7 @@ function readFlags(argv: readonly string[]) {
         help: { type: 'boolean', short: 'h' },
         version: { type: 'boolean', short: 'v' },
         'no-journal': { type: 'boolean' },
+        fsync: { type: 'boolean' },
         ...Object.fromEntries(TABLE.map((row) => [row.name, { type: 'string' as const }])),
       },
     }) as { values: Record<string, string | boolean | undefined>; positionals: string[] }
@@ -189,7 +217,7 @@ function formOf(row: WholeNumber | Text): string {
 /** A flag wins over both variables; two answers at one level are a mistake, not a choice. */
 function journalFlags(flags: Record<string, unknown>, env: Env): 'on' | 'off' | 'both' {
   if (flags['no-journal']) return flags.journal === undefined ? 'off' : 'both'
-  if (flags.journal !== undefined || !['1', 'true', 'yes'].includes(env.LIMPET_NO_JOURNAL ?? '')) return 'on'
+  if (flags.journal !== undefined || !YES.includes(env.LIMPET_NO_JOURNAL ?? '')) return 'on'
   return env.LIMPET_JOURNAL ? 'both' : 'off'
 }
 
@@ -209,11 +237,13 @@ function helpText(): string {
   })
   return [
     'limpet [app.js] [options]',
+    'limpet reload [--journal DIR]',
     '',
     'Serves an application, or the built-in chat when none is given.',
     '',
     ...rows,
     `  ${'--no-journal'.padEnd(26)}keep nothing on disk`,
+    `  ${'--fsync'.padEnd(26)}write the journal through to the disk, against a loss of power`,
     `  ${'--help, --version'.padEnd(26)}`.trimEnd(),
     '',
     'In brackets: the default. Each option is also read from the environment: --grace-ms is LIMPET_GRACE_MS.',

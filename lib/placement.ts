@@ -13,8 +13,13 @@ export function placeSegment(key: Uint8Array, segment: string, workers: number):
   return place(key, 's', segment, workers)
 }
 
+/**
+ * A room named `{segment}…` has its home where that segment's sessions are: with members of that segment alone it never
+ * leaves their worker.
+ */
 export function placeRoom(key: Uint8Array, room: string, workers: number): number {
-  return place(key, 'r', room, workers)
+  const segment = /^\{([A-Za-z0-9_-]{1,64})\}/.exec(room)?.[1]
+  return segment === undefined ? place(key, 'r', room, workers) : placeSegment(key, segment, workers)
 }
 
 /** The prefix keeps rooms and segments apart: a room named as a segment tells nothing about that segment. */

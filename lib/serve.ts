@@ -7,6 +7,7 @@ import type { Logger } from 'pino'
 import { createLog } from './log.ts'
 import { parseOptions } from './options.ts'
 import { Primary } from './primary/primary.ts'
+import { requestReload } from './reload.ts'
 
 /**
  * Serves until told to stop, then ends the process: 0 after an orderly stop or a question answered, else 1 with one
@@ -22,6 +23,10 @@ export async function serve(argv: readonly string[]): Promise<never> {
   if (parsed.kind === 'wrong') return fail(parsed.message)
   if (parsed.kind === 'help') return say(parsed.text)
   if (parsed.kind === 'version') return say(version())
+  if (parsed.kind === 'reload') {
+    const reason = await requestReload(parsed.journal)
+    return reason === null ? process.exit(0) : fail(reason)
+  }
   const app = parsed.app === null ? null : resolve(parsed.app)
   if (app !== null && !isFile(app)) return fail(`there is no application file ${parsed.app}`)
 
@@ -30,6 +35,7 @@ export async function serve(argv: readonly string[]): Promise<never> {
     options: parsed.options,
     app,
     exec: fileURLToPath(new URL('./work.js', import.meta.url)),
+    deal: fileURLToPath(new URL('./deal.js', import.meta.url)),
     log,
     listening: (url) => {
       console.log(`limpet listening on ${url}`)
@@ -50,7 +56,14 @@ function listenToSignals(primary: Primary, log: Logger): void {
   }
   process.on('SIGTERM', stop)
   process.on('SIGINT', stop)
-  process.on('SIGHUP', () => log.warn('SIGHUP: rolling reload is not there yet, nothing was done'))
+  process.on('SIGHUP', () => void reload(primary, log))
+}
+
+async function reload(primary: Primary, log: Logger): Promise<void> {
+  log.info('rolling reload begins')
+  const reason = await primary.reload()
+  if (reason === null) log.info('rolling reload done')
+  else log.error({ reason }, 'rolling reload ended early')
 }
 
 function isFile(path: string): boolean {

@@ -1,22 +1,33 @@
 /** Compile-time proof for the server's half of the shared interfaces: `npx tsc -p test` fails where a line is no error. */
 import t from 'tap'
-import { type App, CODES, LimpetError, type Server } from '../lib/index.ts'
+import {
+  type App,
+  CODES,
+  type HistoryPage,
+  LimpetError,
+  type PresenceEvents,
+  type Server,
+} from '../lib/index.ts'
 
 interface ToServer {
   say(room: string, text: string): number
   leave(): void
 }
-interface ToClient {
+interface ToClient extends PresenceEvents<Pick<Data, 'name'>> {
   said(name: string, text: string): void
   confirm(question: string): boolean
 }
 interface Data {
   name: string
+  token: string
 }
 
 /** Never called. */
 export const app: App<ToServer, ToClient, Data> = (server) => {
-  server.use(async ({ auth }) => ({ name: String(auth) }))
+  server.use(async ({ auth }) => ({ name: String(auth), token: 'secret' }))
+  server.publicData('name')
+  // @ts-expect-error no such field
+  server.publicData('nick')
   // @ts-expect-error data of another shape
   server.use(() => ({ nick: 'ann' }))
 
@@ -27,6 +38,24 @@ export const app: App<ToServer, ToClient, Data> = (server) => {
     // @ts-expect-error the answer is a number
     session.on('say', () => 'yes')
     session.on('close', ({ code, reason }) => code + reason)
+    void session.join('lobby', { presence: true })
+    // @ts-expect-error true or false
+    void session.join('lobby', { presence: 'yes' })
+    session.to('lobby').emit('joined', 'lobby', { id: session.id, data: { name: session.data.name } })
+    void server
+      .room('lobby')
+      .members()
+      .then(([member]) => member?.data.name?.toUpperCase())
+    void server
+      .room('lobby')
+      .history({ limit: 10, before: 5 })
+      .then(({ entries, epoch, earlier }: HistoryPage) => [
+        entries[0]?.number,
+        epoch,
+        earlier === 'forgotten',
+      ])
+    // @ts-expect-error no such option
+    void server.room('lobby').history({ after: 5 })
 
     session.emit('said', session.data.name, 'hello')
     // @ts-expect-error a missing argument

@@ -54,7 +54,7 @@ t.test('path always ends with a slash', async (t) => {
 t.test('one clear line for what is wrong', async (t) => {
   const wrong: [string[], RegExp][] = [
     [['--prot', '1'], /^Unknown option '--prot' \(see --help\)$/],
-    [['--fsync'], /Unknown option '--fsync'/],
+    [['--fsync=1'], /--fsync/],
     [['--port'], /--port/],
     [['--port', '-1'], /--port/],
     [['--port', '65536'], /^--port must be a whole number from 0 to 65535/],
@@ -62,6 +62,11 @@ t.test('one clear line for what is wrong', async (t) => {
     [['--port', ''], /--port/],
     [['--grace-ms', '2147483648'], /^--grace-ms must be a whole number of milliseconds/],
     [['--workers', '0'], /--workers/],
+    [['--history', '100001'], /^--history must be a whole number from 0 to 100000/],
+    [['--history-age-ms', '1h'], /^--history-age-ms must be a whole number of milliseconds from 0/],
+    [['--empty-rooms', '0'], /^--empty-rooms must be a whole number from 1/],
+    [['--empty-rooms-bytes', '64M'], /^--empty-rooms-bytes must be a whole number of bytes/],
+    [['--public-bytes', '5000'], /^--public-bytes must be a whole number of bytes from 2 to 4096/],
     [['--head-bytes', '16k'], /^--head-bytes must be a whole number of bytes/],
     [['--path', '/'], /--path/],
     [['--path', 'api'], /--path/],
@@ -71,7 +76,10 @@ t.test('one clear line for what is wrong', async (t) => {
     [['--payload-bytes', '5000000'], /--taken-bytes/],
     [['--no-journal=1'], /--no-journal/],
     [['a.js', 'b.js'], /b\.js/],
-    [['reload'], /\.\/reload/],
+    [['top'], /\.\/top/],
+    [['reload', '--no-journal'], /reload finds the server by its journal/],
+    [['--journal-failure', 'ignore'], /--journal-failure must be memory or stop/],
+    [['--park-ms', '-1'], /--park-ms/],
   ]
   for (const [argv, message] of wrong) {
     const parsed = parseOptions(argv, {})
@@ -79,6 +87,15 @@ t.test('one clear line for what is wrong', async (t) => {
     if (parsed.kind === 'wrong') t.notMatch(parsed.message, /\n/)
   }
   t.match(parseOptions([], { LIMPET_PORT: 'x' }), { kind: 'wrong', message: /^LIMPET_PORT must be/ })
+})
+
+t.test('fsync and reload', async (t) => {
+  t.equal(run([]).fsync, false)
+  t.equal(run(['--fsync']).fsync, true)
+  t.equal(run([], { LIMPET_FSYNC: '1' }).fsync, true)
+  t.same(parseOptions(['reload', '--journal', 'j'], {}), { kind: 'reload', journal: 'j' })
+  t.same(parseOptions(['reload'], { LIMPET_JOURNAL: 'k' }), { kind: 'reload', journal: 'k' })
+  t.match(parseOptions(['./reload'], {}), { kind: 'run', app: './reload' })
 })
 
 t.test('help and version', async (t) => {

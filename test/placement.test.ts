@@ -18,6 +18,28 @@ t.test('placement is the same everywhere, and for ever', async (t) => {
   t.not(placeSegment(key, 'a', 1 << 30), placeSegment(Buffer.alloc(32, 8), 'a', 1 << 30), 'keyed')
 })
 
+t.test('a room named after a segment lives with it', async (t) => {
+  for (let i = 0; i < 50; i++) {
+    const segment = randomBytes(16).toString('base64url')
+    const slot = placeSegment(key, segment, 1000)
+    for (const room of [`{${segment}}`, `{${segment}}/moves`, `{${segment}}{x}`])
+      t.equal(placeRoom(key, room, 1000), slot)
+  }
+  const longest = 'x'.repeat(64)
+  t.equal(placeRoom(key, `{${longest}}`, 1000), placeSegment(key, longest, 1000))
+  // No segment has these names, or they do not begin with one.
+  const others = {
+    '{}': '',
+    '{a b}': 'a b',
+    'x{a}': 'a',
+    '{a': 'a',
+    a: 'a',
+    [`{${longest}x}`]: `${longest}x`,
+  }
+  for (const [room, segment] of Object.entries(others))
+    t.not(placeRoom(key, room, 1 << 30), placeSegment(key, segment, 1 << 30), room)
+})
+
 t.test('every slot gets its share', async (t) => {
   const counts = new Array<number>(8).fill(0)
   for (let i = 0; i < 8000; i++) counts[placeSegment(key, `client-${i}`, 8)]!++

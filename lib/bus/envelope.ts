@@ -12,10 +12,12 @@ export interface BusHello {
   readonly generation: number
   /** Names the sender's memory: another epoch has forgotten what was said to the one before. */
   readonly epoch: string
-  /** The epoch of the receiver that the two counts are about; empty when the sender knows of none. */
+  /** The epoch of the receiver that the counts are about; empty when the sender knows of none. */
   readonly about: string
   /** Items of the receiver's stream that are in the sender's memory: the receiver goes on behind them. */
   readonly taken: number
+  /** Rolling check over them. */
+  readonly check: number
   /** Those of them that are committed: the receiver may forget them. */
   readonly received: number
 }
@@ -40,9 +42,12 @@ const EPOCH_CHARACTERS_MAX = 64
 const NO_BYTES = new Uint8Array(0)
 
 export function encodeBusHello(hello: BusHello): Uint8Array {
-  const { slot, generation, epoch, about, taken, received } = hello
+  const { slot, generation, epoch, about, taken, check, received } = hello
   const writer = new FieldWriter().number(BUS_VERSION).number(slot).number(generation)
-  return enclose(TYPES.hello, writer.text(epoch).text(about).number(taken).number(received).finish())
+  return enclose(
+    TYPES.hello,
+    writer.text(epoch).text(about).number(taken).number(check).number(received).finish(),
+  )
 }
 
 export function encodeReceived(count: number): Uint8Array {
@@ -173,11 +178,12 @@ function readHello(reader: FieldReader): Envelope {
   const epoch = reader.text()
   const about = reader.text()
   const taken = reader.number()
+  const check = reader.number()
   const received = reader.number()
   const fits =
     epoch.length > 0 && epoch.length <= EPOCH_CHARACTERS_MAX && about.length <= EPOCH_CHARACTERS_MAX
   if (!reader.done || !fits || received > taken) return malformed('a hello that makes no sense')
-  return { type: 'hello', hello: { slot, generation, epoch, about, taken, received } }
+  return { type: 'hello', hello: { slot, generation, epoch, about, taken, check, received } }
 }
 
 /** Says why a frame that does not belong here ends the connection. */

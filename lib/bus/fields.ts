@@ -52,6 +52,31 @@ export class FieldWriter {
     return this
   }
 
+  /** Text or bytes, and which of them. */
+  data(value: Data): this {
+    return typeof value === 'string' ? this.byte(0).text(value) : this.byte(1).bytes(value)
+  }
+
+  /** Leaves room for what is known later. */
+  skip(size: number): this {
+    this.#reserve(size)
+    this.#end += size
+    return this
+  }
+
+  get size(): number {
+    return this.#end
+  }
+
+  /** What was written, until the next call. */
+  get written(): Buffer {
+    return this.#bytes.subarray(0, this.#end)
+  }
+
+  clear(): void {
+    this.#end = 0
+  }
+
   /** The end, with `tail` behind it, without its length. */
   finish(tail: Data = ''): Uint8Array {
     const size = typeof tail === 'string' ? Buffer.byteLength(tail) : tail.length
@@ -118,6 +143,15 @@ export class FieldReader {
     return this.#copy(this.number())
   }
 
+  data(): Data {
+    return this.byte() === 0 ? this.text() : this.bytes()
+  }
+
+  /** Nothing is left, or nothing more can be read. */
+  get atEnd(): boolean {
+    return !this.ok || this.#at === this.#bytes.length
+  }
+
   tailText(): string {
     return this.#utf8(this.#bytes.length - this.#at)
   }
@@ -141,6 +175,11 @@ export class FieldReader {
     const taken = this.#bytes.subarray(this.#at, end)
     this.#at = end
     return taken
+  }
+
+  /** What was read makes no sense to whoever read it. */
+  fail(): null {
+    return this.#fail(null)
   }
 
   #fail<T>(nothing: T): T {

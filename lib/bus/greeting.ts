@@ -17,7 +17,8 @@ export interface GreetingView {
   readonly taken: number
   /** Of its outbox to the peer. */
   readonly base: number
-  readonly end: number
+  /** The outbox's rolling check at what the peer has taken; null where it was never at such a count. */
+  readonly check: number | null
 }
 
 export type Verdict =
@@ -26,14 +27,14 @@ export type Verdict =
   /** Another memory than the one before, or the first one. `reset`: something of the one before has to go. */
   | { readonly kind: 'meet'; readonly reset: boolean }
   /**
-   * The memories are the right ones, the counts impossible. Only one end sees that: by resetting and by speaking of no
+   * The memories are the right ones, the counts impossible, or the items others. Only one end may see that: by resetting and by speaking of no
    * epoch from then on it makes the other begin again as well.
    */
   | { readonly kind: 'misfit' }
 
 export function judge(hello: BusHello, view: GreetingView): Verdict {
   if (hello.about === view.epoch && hello.epoch === view.about) {
-    const fits = hello.taken <= view.end && hello.received >= view.base
+    const fits = hello.check === view.check && hello.received >= view.base
     return { kind: fits ? 'continue' : 'misfit' }
   }
   const foreign = view.about !== '' && view.about !== hello.epoch

@@ -1,4 +1,6 @@
 /** The stream from a peer, as this end counts it. Pure. */
+import { roll } from '../wire/checksum.ts'
+import { checksumOfItem } from './check.ts'
 
 /** A count leaves with whatever leaves; alone when it is about so much. */
 const TELL_AFTER = { items: 64, bytes: 32 * 1024 } as const
@@ -6,21 +8,25 @@ const TELL_AFTER = { items: 64, bytes: 32 * 1024 } as const
 export class Incoming {
   /** Items in this worker's memory. */
   taken: number
+  /** Rolling check over them. */
+  check: number
   /** Items that would survive its process. */
   committed: number
   /** Up to where the peer knows the latter. */
   #told = 0
   #untoldBytes = 0
 
-  constructor(taken: number) {
+  constructor(taken: number, check: number) {
     this.taken = taken
+    this.check = check
     this.committed = taken
   }
 
   /** @returns the item's number */
-  take(bytes: number): number {
+  take(item: Uint8Array): number {
     this.taken += 1
-    this.#untoldBytes += bytes
+    this.check = roll(this.check, checksumOfItem(item).crc)
+    this.#untoldBytes += item.length
     return this.taken
   }
 
@@ -47,6 +53,7 @@ export class Incoming {
 
   reset(): void {
     this.taken = 0
+    this.check = 0
     this.committed = 0
     this.tell()
   }

@@ -3,6 +3,7 @@
  * connection, not one per direction: both streams begin and end with it, so a single exchange of hellos settles both,
  * and a count travels in the same write as the items of the other direction.
  */
+import { readdir, rm } from 'node:fs/promises'
 import { createServer, connect as dial, type Server, type Socket } from 'node:net'
 import { join } from 'node:path'
 import { LimpetError } from '../wire/codes.ts'
@@ -16,11 +17,13 @@ import { Peer, type PeerPorts } from './peer.ts'
 const RECEIVED_MS = 50
 /** What the kernel takes as a socket's name, without the closing zero. */
 const PATH_BYTES_MAX = 107
+/** Of all sockets in the directory, whatever they are for. */
+const SOCKET_NAME = /^[a-z]+-([0-9]+)-([0-9]+)$/
 
 export interface MeshOptions {
   readonly slot: number
   readonly generation: number
-  /** Private directory (0700) of the sockets `bus-<slot>-<generation>`. */
+  /** Private directory (0700) of the workers' sockets: `bus-<slot>-<generation>`, and others named like that. */
   readonly directory: string
   /** Random name of this worker's memory, 1 to 64 characters: it lasts exactly as long as the streams do. */
   readonly epoch: string
@@ -52,6 +55,8 @@ class Mesh implements Bus, ConnectionOwner {
     writes: 0,
     bytesSent: 0,
     peersConnected: 0,
+    peersOverflowed: 0,
+    cuts: 0,
   }
   readonly #slot: number
   readonly #directory: string
@@ -62,6 +67,7 @@ class Mesh implements Bus, ConnectionOwner {
   readonly #peers = new Map<number, Peer>()
   readonly #dialers = new Map<number, Dialer>()
   readonly #connections = new Set<Connection>()
+  #swept = false
   #tellTimer: NodeJS.Timeout | null = null
   #closing: Promise<void> | null = null
 
@@ -104,6 +110,8 @@ class Mesh implements Bus, ConnectionOwner {
 
   fleet(generations: readonly number[]): void {
     if (this.#closing) return
+    const { slot: own, generation } = this.#ports.self
+    if (generations[own] === generation) void this.#sweep()
     generations.forEach((generation, slot) => {
       if (slot === this.#slot) return
       const peer = this.#peer(slot)
@@ -114,12 +122,32 @@ class Mesh implements Bus, ConnectionOwner {
     })
   }
 
+  /** Nobody else closes the sockets of a process that was killed. Who holds the slot now is the last one alive. */
+  async #sweep(): Promise<void> {
+    if (this.#swept) return
+    this.#swept = true
+    const { self, log } = this.#ports
+    try {
+      for (const name of await readdir(this.#directory)) {
+        const [, slot, generation] = SOCKET_NAME.exec(name) ?? []
+        if (Number(slot) === self.slot && Number(generation) < self.generation)
+          await rm(join(this.#directory, name), { force: true })
+      }
+    } catch (err) {
+      log.warn({ err }, 'bus: the sockets of former processes could not be removed')
+    }
+  }
+
   flush(): void {
     for (const peer of this.#peers.values()) peer.flush()
   }
 
   received(from: number, count: number): void {
     this.#peer(from).received(count)
+  }
+
+  cut(to: number): number {
+    return this.#peer(to).cut()
   }
 
   ask(to: number, data: Uint8Array): Promise<Uint8Array> {

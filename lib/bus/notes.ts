@@ -20,10 +20,10 @@ export class Notes {
     this.bytes += note.bytes.length
   }
 
-  /** The next one, if items 1 … `cursor` are all it has to wait for. */
-  shift(cursor: number): Uint8Array | null {
+  /** The next one, if items 1 … `cursor` are all it has to wait for: of `end`, as some may have been taken back. */
+  shift(cursor: number, end: number): Uint8Array | null {
     const [note] = this.#queue
-    if (!note || note.after > cursor) return null
+    if (!note || Math.min(note.after, end) > cursor) return null
     this.#queue.shift()
     this.bytes -= note.bytes.length
     return note.bytes

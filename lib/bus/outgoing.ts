@@ -4,31 +4,54 @@ import type { Outbox } from '../wire/stream.ts'
 import type { Batch } from './batch.ts'
 import type { BusFigures } from './bus.ts'
 import { Notes } from './notes.ts'
+import { Overflow } from './overflow.ts'
 
 export class Outgoing {
   readonly notes = new Notes()
-  /** Items 1 … cursor have gone out on this connection or were received before it. */
-  cursor = 0
+  /** Items 1 … cursor have gone out on this connection or were received before it; without one: may have. */
+  cursor: number
   /** Items 1 … due are committed and may go out. */
   due = 0
   /** Items 1 … sent have gone out at least once. */
   #sent = 0
+  readonly #overflow: Overflow
   readonly #frameBytes: number
   readonly #figures: BusFigures
 
-  constructor(frameBytes: number, figures: BusFigures) {
+  /** @param cursor so many items may have gone out before this process */
+  constructor(cursor: number, frameBytes: number, figures: BusFigures) {
+    this.cursor = cursor
     this.#frameBytes = frameBytes
     this.#figures = figures
+    this.#overflow = new Overflow(figures)
   }
 
   get idle(): boolean {
     return this.cursor >= this.due && this.notes.empty
   }
 
+  /** All that is in the outbox may go out. */
+  commit(end: number): void {
+    this.due = end
+    this.#overflow.flushed(end)
+  }
+
+  /** @returns how many items may have gone out: all others are about to be taken back */
+  cut(): number {
+    // What takes their place is not committed yet.
+    this.due = Math.min(this.due, this.cursor)
+    this.#overflow.begin()
+    return this.cursor
+  }
+
+  received(count: number): void {
+    this.#overflow.received(count)
+  }
+
   /** Up to `budget` bytes; the last part may pass it. */
   fill(batch: Batch, outbox: Outbox<Frame>, budget: number): void {
     while (batch.size < budget) {
-      const note = this.notes.shift(this.cursor)
+      const note = this.notes.shift(this.cursor, outbox.end)
       if (note) {
         batch.envelope(note)
         continue
@@ -49,5 +72,6 @@ export class Outgoing {
     this.cursor = 0
     this.due = 0
     this.#sent = 0
+    this.#overflow.end()
   }
 }

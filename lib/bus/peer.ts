@@ -55,17 +55,27 @@ export class Peer implements ConnectionOwner {
   constructor(slot: number, ports: PeerPorts) {
     this.slot = slot
     this.#ports = ports
+    const { streams, figures } = ports
     this.#asks = new Asks(ports.askTimeoutMs)
-    this.#epoch = ports.streams.epoch?.(slot) ?? ''
-    this.#incoming = new Incoming(ports.streams.received(slot))
-    this.#outgoing = new Outgoing(ports.frameBytes, ports.figures)
+    this.#epoch = streams.epoch?.(slot) ?? ''
+    this.#incoming = new Incoming(streams.received(slot), streams.receivedCheck(slot))
+    const left = this.#epoch === '' ? 0 : streams.outbox(slot).end
+    this.#outgoing = new Outgoing(left, ports.frameBytes, figures)
   }
 
   // — the worker's side —
 
   flush(): void {
-    this.#outgoing.due = this.#ports.streams.outbox(this.slot).end
+    this.#outgoing.commit(this.#ports.streams.outbox(this.slot).end)
     this.#pump()
+  }
+
+  /** @returns how many items may have left */
+  cut(): number {
+    const { log, streams } = this.#ports
+    const { base, end, bytes } = streams.outbox(this.slot)
+    log.warn({ peer: this.slot, items: end - base, bytes }, 'bus: a peer is too far behind and was cut off')
+    return this.#outgoing.cut()
   }
 
   received(count: number): void {
@@ -130,21 +140,23 @@ export class Peer implements ConnectionOwner {
     this.#drop()
     this.#connection = connection
     connection.owner = this
-    const { taken } = this.#incoming
+    const { taken, check } = this.#incoming
     const received = this.#incoming.tell()
-    return encodeBusHello({ ...this.#ports.self, about: this.#epoch, taken, received })
+    return encodeBusHello({ ...this.#ports.self, about: this.#epoch, taken, check, received })
   }
 
   /** @returns false when the connection had to end */
   #agree(connection: Connection, hello: BusHello): boolean {
     const { events, self, streams } = this.#ports
-    const { base, end } = streams.outbox(this.slot)
+    const outbox = streams.outbox(this.slot)
+    const { base } = outbox
     const { taken } = this.#incoming
-    const verdict = judge(hello, { epoch: self.epoch, about: this.#epoch, taken, base, end })
+    const check = outbox.checkAt(hello.taken)
+    const verdict = judge(hello, { epoch: self.epoch, about: this.#epoch, taken, base, check })
     switch (verdict.kind) {
       case 'continue':
         this.#outgoing.cursor = hello.taken
-        if (hello.received > base) events.acknowledged(this.slot, hello.received)
+        this.#acknowledged(hello.received)
         return true
       case 'meet':
         if (verdict.reset) this.#reset()
@@ -156,7 +168,7 @@ export class Peer implements ConnectionOwner {
         return true
       case 'misfit':
         this.#reset()
-        this.#fault(connection, 'the counts do not fit')
+        this.#fault(connection, 'the counts or checks do not fit')
         return false
     }
   }
@@ -212,14 +224,15 @@ export class Peer implements ConnectionOwner {
   #take(connection: Connection, envelope: Envelope): void {
     const { events, figures } = this.#ports
     switch (envelope.type) {
-      case 'item':
+      case 'item': {
         figures.itemsReceived += 1
-        events.item(this.slot, this.#incoming.take(envelope.bytes.length), envelope.bytes)
+        const number = this.#incoming.take(envelope.bytes)
+        events.item(this.slot, number, envelope.bytes, this.#incoming.check)
         break
+      }
       case 'received':
         if (envelope.count > this.#outgoing.cursor) this.#fault(connection, 'received more than was sent')
-        else if (envelope.count > this.#ports.streams.outbox(this.slot).base)
-          events.acknowledged(this.slot, envelope.count)
+        else this.#acknowledged(envelope.count)
         break
       case 'ask':
         void this.#answer(connection, envelope.id, envelope.bytes)
@@ -230,6 +243,12 @@ export class Peer implements ConnectionOwner {
       default:
         this.#fault(connection, faultOf(envelope))
     }
+  }
+
+  #acknowledged(count: number): void {
+    if (count <= this.#ports.streams.outbox(this.slot).base) return
+    this.#outgoing.received(count)
+    this.#ports.events.acknowledged(this.slot, count)
   }
 
   async #answer(connection: Connection, id: number, question: Uint8Array): Promise<void> {

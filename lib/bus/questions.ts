@@ -5,8 +5,8 @@ import { FieldReader, FieldWriter } from './fields.ts'
 export type Question =
   | { readonly kind: 'count'; readonly room: string }
   | { readonly kind: 'members'; readonly room: string }
-  /** The last `limit` messages. */
-  | { readonly kind: 'history'; readonly room: string; readonly limit: number }
+  /** The last `limit` messages with numbers below `before`. */
+  | { readonly kind: 'history'; readonly room: string; readonly limit: number; readonly before: number }
 
 export interface ReplyMember {
   readonly id: string
@@ -22,16 +22,28 @@ export interface ReplyEntry {
 export type Reply =
   | { readonly kind: 'count'; readonly count: number }
   | { readonly kind: 'members'; readonly members: readonly ReplyMember[] }
-  /** Oldest first. */
-  | { readonly kind: 'history'; readonly entries: readonly ReplyEntry[] }
+  | {
+      readonly kind: 'history'
+      /** Name of the home's memory of the room; empty where it has none. */
+      readonly epoch: string
+      /** What came before these: more is kept, nothing ever came, or it is kept no longer. */
+      readonly earlier: Earlier
+      /** Oldest first. */
+      readonly entries: readonly ReplyEntry[]
+    }
+  /** The home has no answer, for the reason that the code says. */
+  | { readonly kind: 'refused'; readonly code: string; readonly message: string }
 
-const KINDS = { count: 1, members: 2, history: 3 } as const
+export type Earlier = 'more' | 'none' | 'forgotten'
+
+const EARLIER = ['more', 'none', 'forgotten'] as const
+const KINDS = { count: 1, members: 2, history: 3, refused: 4 } as const
 const TEXT = 0
 const BINARY = 1
 
 export function encodeQuestion(question: Question): Uint8Array {
   const writer = new FieldWriter().byte(KINDS[question.kind])
-  if (question.kind === 'history') writer.number(question.limit)
+  if (question.kind === 'history') writer.number(question.limit).number(question.before)
   return writer.finish(question.room)
 }
 
@@ -50,7 +62,8 @@ function readQuestion(reader: FieldReader): Question | null {
       return { kind: 'members', room: reader.tailText() }
     case KINDS.history: {
       const limit = reader.number()
-      return { kind: 'history', room: reader.tailText(), limit }
+      const before = reader.number()
+      return { kind: 'history', room: reader.tailText(), limit, before }
     }
     default:
       return null
@@ -65,12 +78,15 @@ export function encodeReply(reply: Reply): Uint8Array {
     case 'members':
       return writer.finish(JSON.stringify(reply.members.map(({ id, data }) => [id, data])))
     case 'history':
+      writer.text(reply.epoch).byte(EARLIER.indexOf(reply.earlier))
       for (const { number, frame } of reply.entries) {
         writer.number(number)
         if (typeof frame === 'string') writer.byte(TEXT).text(frame)
         else writer.byte(BINARY).bytes(frame)
       }
       return writer.finish()
+    case 'refused':
+      return writer.text(reply.code).finish(reply.message)
   }
 }
 
@@ -89,8 +105,13 @@ function readReply(reader: FieldReader): Reply | null {
       const members = parseMembers(reader.tailText())
       return members && { kind: 'members', members }
     }
-    case KINDS.history:
-      return { kind: 'history', entries: readEntries(reader) }
+    case KINDS.history: {
+      const epoch = reader.text()
+      const earlier = EARLIER[reader.byte()]
+      return earlier === undefined ? null : { kind: 'history', epoch, earlier, entries: readEntries(reader) }
+    }
+    case KINDS.refused:
+      return { kind: 'refused', code: reader.text(), message: reader.tailText() }
     default:
       return null
   }

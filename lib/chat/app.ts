@@ -4,6 +4,7 @@ import { type HistoryEntry, LimpetError, type Member, type Server } from '../ind
 import {
   NAME_MAX,
   type Person,
+  type Public,
   ROOM_MAX,
   type Said,
   TEXT_MAX,
@@ -12,8 +13,7 @@ import {
 } from './events.ts'
 import { chatPages, type Pages } from './files.ts'
 
-export interface ChatData {
-  name: string
+export interface ChatData extends Public {
   /** The one room this session is in, null before the first `enter`. */
   room: string | null
 }
@@ -22,12 +22,12 @@ const HISTORY = 100
 
 export function chat(server: Server<ToServer, ToClient, ChatData>, pages: Pages = chatPages()): void {
   server.http(pages)
+  // The room tells its members who comes, goes and takes another name.
+  server.publicData('name')
 
   server.use((hello) => ({ name: nameIn(hello.auth) ?? guest(), room: null }))
 
   server.on('session', (session) => {
-    const self = (): Person => ({ id: session.id, name: session.data.name })
-
     const roomNow = (): string => {
       if (session.data.room === null) throw new LimpetError('no_room', 'enter a room first')
       return session.data.room
@@ -38,7 +38,7 @@ export function chat(server: Server<ToServer, ToClient, ChatData>, pages: Pages 
       if (room === null) throw new LimpetError('room_invalid', `a room name is 1 to ${ROOM_MAX} characters`)
       const former = session.data.room
       // Await first, then act: what follows the last await happens once, even if this process dies in between.
-      await session.join(room)
+      await session.join(room, { presence: true })
       const [history, members] = await Promise.all([
         server.room(room).history({ limit: HISTORY }),
         server.room(room).members(),
@@ -47,17 +47,9 @@ export function chat(server: Server<ToServer, ToClient, ChatData>, pages: Pages 
         if (room !== former) await session.leave(room)
         throw error
       })
-      // Closed while it waited: nobody would tell the room that it left.
-      if (session.state === 'closed') throw new LimpetError('session_closed')
-      if (former !== room) {
-        if (former !== null) {
-          void session.leave(former)
-          server.to(former).emit('left', former, self())
-        }
-        session.update({ room })
-        session.to(room).emit('arrived', room, self())
-      }
-      return { history: history.flatMap(saidIn), members: members.map(personIn) }
+      session.update({ room })
+      if (former !== null && former !== room) void session.leave(former)
+      return { history: history.entries.flatMap(saidIn), members: members.map(personIn) }
     })
 
     session.on('say', (given, ref) => {
@@ -66,28 +58,18 @@ export function chat(server: Server<ToServer, ToClient, ChatData>, pages: Pages 
         throw new LimpetError('arguments_invalid', `a message is 1 to ${TEXT_MAX} characters`)
       if (line(ref, 32) !== ref) throw new LimpetError('arguments_invalid', 'a message needs a reference')
       const room = roomNow()
-      const { id: from, name } = self()
-      session.to(room).emit('said', { room, from, name, ref, text, at: Date.now() })
+      const { name } = session.data
+      session.to(room).emit('said', { room, from: session.id, name, ref, text, at: Date.now() })
     })
 
-    session.on('nick', async (given) => {
+    session.on('nick', (given) => {
       const name = line(given, NAME_MAX)
       if (name === null) throw new LimpetError('name_refused', `a name is 1 to ${NAME_MAX} characters`)
-      const { room } = session.data
       session.update({ name })
-      if (room === null) return name
-      // The room keeps a member's data as it was at the join: joining again renews it.
-      await session.join(room)
-      session.to(room).emit('renamed', room, self())
       return name
     })
 
     session.on('who', async () => (await server.room(roomNow()).members()).map(personIn))
-
-    session.on('close', () => {
-      const { room } = session.data
-      if (room !== null) server.to(room).emit('left', room, self())
-    })
   })
 }
 
@@ -118,6 +100,6 @@ function saidIn(entry: HistoryEntry): Said[] {
   return entry.name === 'said' ? [entry.args[0] as Said] : []
 }
 
-function personIn(member: Member): Person {
+function personIn(member: Member<Partial<Public>>): Person {
   return { id: member.id, name: String(member.data.name) }
 }

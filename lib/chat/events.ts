@@ -1,4 +1,5 @@
 /** The chat's events: one interface per direction, shared by the server's app and the page. */
+import type { PresenceEvents } from '../wire/events.ts'
 
 /** Characters (UTF-16 units) the app accepts; the page's inputs carry the same numbers. */
 export const NAME_MAX = 32
@@ -40,9 +41,11 @@ export interface ToServer {
   who(): Person[]
 }
 
-export interface ToClient {
+/** What others may know of a session. */
+export interface Public {
+  name: string
+}
+
+export interface ToClient extends PresenceEvents<Public> {
   said(line: Said): void
-  arrived(room: string, person: Person): void
-  left(room: string, person: Person): void
-  renamed(room: string, person: Person): void
 }

@@ -29,6 +29,13 @@ export class Deadlines<T> {
     return this.#since.size
   }
 
+  /** Lets go of all that wait, oldest first. */
+  take(): T[] {
+    const items = [...this.#since.keys()]
+    this.#since.clear()
+    return items
+  }
+
   /** Ends all that still wait, as if they were late. */
   close(): void {
     clearInterval(this.#timer)

@@ -1,8 +1,9 @@
-/** The worker processes: one per slot, started, watched, started again, stopped. */
+/** The worker processes: one per slot, started, watched, started again, replaced one by one, stopped. */
 import cluster, { type Worker } from 'node:cluster'
 import type { Logger } from 'pino'
-import { isToPrimary, type Start, type ToPrimary, type ToWorker } from '../wire/ipc.ts'
+import type { Start, ToPrimary } from '../wire/ipc.ts'
 import { Deaths } from './deaths.ts'
+import { WorkerProcess } from './worker-process.ts'
 
 export interface FleetSetup {
   /** Absolute path of the worker's program. */
@@ -10,12 +11,14 @@ export interface FleetSetup {
   readonly workers: number
   readonly shutdownMs: number
   /** What each worker is told, beside what only the fleet knows. */
-  readonly start: Omit<Start, 'type' | 'slot' | 'generation'>
+  readonly start: Omit<Start, 'type' | 'slot' | 'generation' | 'waits'>
   readonly log: Logger
   /** The slot can take connections. */
   readonly ready: (slot: number, worker: Worker) => void
-  /** It cannot any more. The channel of its process is read to the end. */
+  /** It cannot any more. The channel of its process is read to the end, or it has been told to leave. */
   readonly gone: (slot: number) => void
+  /** Writing a slot's journal fails, or works again. */
+  readonly journal: (slot: number, failing: boolean) => void
   /** No use in going on: one sentence. Said once. */
   readonly fatal: (reason: string) => void
 }
@@ -27,11 +30,20 @@ type Slot =
   | { readonly state: 'none' }
   /** Waits for its back-off. */
   | { readonly state: 'waiting'; readonly timer: NodeJS.Timeout }
-  | { readonly state: 'forked' | 'started'; readonly worker: Worker; readonly generation: number }
-  | { readonly state: 'ready'; readonly worker: Worker; readonly generation: number; readonly since: number }
+  | { readonly state: 'starting'; readonly process: WorkerProcess }
+  | { readonly state: 'ready'; readonly process: WorkerProcess; readonly since: number }
+  /** Being replaced: the one that leaves has been told so, the next one has loaded and waits for its end. */
+  | { readonly state: 'leaving'; readonly process: WorkerProcess; readonly next: WorkerProcess }
 
-/** A process whose channel is closed can do nothing more for us, and should have ended by itself. */
-const ORPHAN_MS = 1000
+/** How the replacement of one slot's process goes on: for whoever waits for it. */
+export type Step = 'loaded' | 'ready' | 'failed'
+
+interface Replacement {
+  readonly slot: number
+  /** Null once it is the slot's own. */
+  next: WorkerProcess | null
+  readonly step: (step: Step, reason: string) => void
+}
 
 export class Fleet {
   readonly #setup: FleetSetup
@@ -41,6 +53,7 @@ export class Fleet {
   #generation = 0
   #health: Health = 'starting'
   #failed = false
+  #replacement: Replacement | null = null
   #stopped: (() => void) | null = null
 
   constructor(setup: FleetSetup) {
@@ -56,7 +69,7 @@ export class Fleet {
 
   /** Process ids by slot; null where there is none. */
   get pids(): (number | null)[] {
-    return this.#slots.map((slot) => ('worker' in slot ? (slot.worker.process.pid ?? null) : null))
+    return this.#slots.map((slot) => ('process' in slot ? slot.process.pid : null))
   }
 
   start(): void {
@@ -67,14 +80,16 @@ export class Fleet {
   /** Resolves when no worker is left: at the latest when `shutdownMs` are almost over. */
   async stop(): Promise<void> {
     this.#health = 'stopping'
+    this.#replacement?.next?.kill()
     for (const [slot, at] of this.#slots.entries()) {
       if (at.state === 'waiting') {
         clearTimeout(at.timer)
         this.#slots[slot] = { state: 'none' }
       }
       // One that is not ready holds nothing, and might hear it only when its application has loaded.
-      else if (at.state === 'ready') tell(at.worker, { type: 'stop' })
-      else if (at.state !== 'none') at.worker.process.kill('SIGKILL')
+      else if (at.state === 'ready') at.process.tell({ type: 'stop' })
+      else if (at.state === 'starting') at.process.kill()
+      else if (at.state === 'leaving') at.next.kill()
     }
     const late = setTimeout(() => this.#kill(), this.#setup.shutdownMs * 0.9)
     await new Promise<void>((resolve) => {
@@ -86,83 +101,144 @@ export class Fleet {
 
   #kill(): void {
     for (const [slot, at] of this.#slots.entries()) {
-      if (!('worker' in at)) continue
-      this.#setup.log.warn({ slot, pid: at.worker.process.pid }, 'worker did not stop in time')
-      at.worker.process.kill('SIGKILL')
+      if (!('process' in at)) continue
+      this.#setup.log.warn({ slot, pid: at.process.pid }, 'worker did not stop in time')
+      at.process.kill()
     }
   }
+
+  // — replacing —
+
+  /** Starts a process beside the slot's own one, which goes on until `cut`. */
+  prepare(slot: number, step: Replacement['step']): void {
+    this.#replacement = { slot, next: this.#spawn(slot, true), step }
+  }
+
+  /** The slot's process writes its last batch and ends; the one beside it follows. */
+  cut(): void {
+    const { slot, next } = this.#replacement!
+    const at = this.#slots[slot]!
+    this.#replacement!.next = null
+    if (at.state !== 'ready') {
+      // It died meanwhile: nobody is in the way.
+      if (at.state === 'waiting') clearTimeout(at.timer)
+      if (at.state === 'starting') at.process.kill()
+      this.#follow(slot, next!)
+      return
+    }
+    this.#slots[slot] = { state: 'leaving', process: at.process, next: next! }
+    this.#broadcast()
+    this.#setup.gone(slot)
+    at.process.tell({ type: 'drain' })
+    const late = setTimeout(() => at.process.kill(), this.#setup.shutdownMs)
+    at.process.worker.once('exit', () => clearTimeout(late))
+  }
+
+  /** Nothing is being replaced any more. */
+  settle(): void {
+    this.#replacement?.next?.kill()
+    this.#replacement = null
+  }
+
+  isReady(slot: number): boolean {
+    return this.#slots[slot]?.state === 'ready'
+  }
+
+  #follow(slot: number, next: WorkerProcess): void {
+    this.#slots[slot] = { state: 'starting', process: next }
+    next.tell({ type: 'recover' })
+  }
+
+  // — processes —
 
   #fork(slot: number): void {
-    const worker = cluster.fork()
-    const generation = ++this.#generation
-    this.#slots[slot] = { state: 'forked', worker, generation }
-    worker.on('message', (message: unknown) => {
-      if (isToPrimary(message)) this.#told(slot, worker, message)
-    })
-    let dead = false
-    const died = (cause: string) => {
-      if (dead) return
-      dead = true
-      this.#died(slot, worker, cause)
-    }
-    worker.on('exit', (code, signal) => {
-      const cause = signal ? `was killed by ${signal}` : `exited with ${code}`
-      // Confirmations of handles may still be in the channel; its end comes after them.
-      if (worker.isConnected()) worker.once('disconnect', () => died(cause))
-      else died(cause)
-    })
-    worker.once('disconnect', () => {
-      const orphan = setTimeout(() => worker.process.kill('SIGKILL'), ORPHAN_MS)
-      worker.once('exit', () => clearTimeout(orphan))
-    })
-    worker.on('error', (error) => {
-      if (worker.process.pid === undefined) died(`could not be started: ${error.message}`)
-      else this.#setup.log.debug({ slot, err: error }, 'channel of a worker')
-    })
+    this.#slots[slot] = { state: 'starting', process: this.#spawn(slot, false) }
   }
 
-  #told(slot: number, worker: Worker, message: ToPrimary): void {
-    const at = this.#slots[slot]
-    if (!at || !('worker' in at) || at.worker !== worker) return
-    const { generation } = at
+  #spawn(slot: number, waits: boolean): WorkerProcess {
+    const generation = ++this.#generation
+    const { start, log } = this.#setup
+    const process: WorkerProcess = new WorkerProcess(generation, {
+      told: (message) => {
+        if (message.type === 'up') process.tell({ ...start, type: 'start', slot, generation, waits })
+        else this.#told(slot, process, message)
+      },
+      died: (cause) => this.#died(slot, process, cause),
+      channel: (error) => log.debug({ slot, err: error }, 'channel of a worker'),
+    })
+    return process
+  }
+
+  #told(slot: number, process: WorkerProcess, message: ToPrimary): void {
+    const at = this.#slots[slot]!
     switch (message.type) {
-      case 'up':
-        this.#slots[slot] = { state: 'started', worker, generation }
-        tell(worker, { ...this.#setup.start, type: 'start', slot, generation })
+      case 'loaded':
+        if (this.#replacement?.next === process) this.#replacement.step('loaded', '')
         return
       case 'ready':
-        this.#slots[slot] = { state: 'ready', worker, generation, since: performance.now() }
-        this.#setup.log.debug({ slot, worker: worker.process.pid, generation }, 'worker ready')
-        if (this.#slots.every(isReady) && this.#health !== 'stopping') this.#health = 'ok'
-        this.#broadcast()
-        if (this.#health !== 'stopping') this.#setup.ready(slot, worker)
+        if ('process' in at && at.process === process) this.#ready(slot, process)
         return
       case 'failed':
-        this.#reasons[slot] = message.reason
-        if (message.fatal) this.#fail(message.reason)
-        else this.#setup.log.error({ slot }, message.reason)
-        // It has said its last word, and waits for this.
-        worker.process.kill('SIGKILL')
+        this.#lastWord(slot, process, message)
         return
+      case 'journal':
+        this.#setup.journal(slot, message.failing)
+        return
+      case 'up':
       case 'stopped':
         return
     }
   }
 
-  #died(slot: number, worker: Worker, cause: string): void {
-    const at = this.#slots[slot]
-    if (!at || !('worker' in at) || at.worker !== worker) return
-    this.#slots[slot] = { state: 'none' }
-    if (at.state === 'ready') this.#broadcast()
-    this.#setup.gone(slot)
-    if (this.#health === 'stopping') {
-      this.#checkStopped()
+  #ready(slot: number, process: WorkerProcess): void {
+    this.#slots[slot] = { state: 'ready', process, since: performance.now() }
+    this.#setup.log.debug({ slot, worker: process.pid, generation: process.generation }, 'worker ready')
+    if (this.#slots.every(isReady) && this.#health !== 'stopping') this.#health = 'ok'
+    this.#broadcast()
+    if (this.#health !== 'stopping') this.#setup.ready(slot, process.worker)
+    if (this.#replacement?.slot === slot && !this.#replacement.next) this.#replacement.step('ready', '')
+  }
+
+  #lastWord(slot: number, process: WorkerProcess, message: ToPrimary & { type: 'failed' }): void {
+    // It has said its last word, and waits for this.
+    process.kill()
+    if (this.#replacement?.next === process) {
+      this.#replacement.next = null
+      this.#replacement.step('failed', message.reason)
       return
     }
+    this.#reasons[slot] = message.reason
+    if (message.fatal && this.#replacement?.slot !== slot) this.#fail(message.reason)
+    else this.#setup.log.error({ slot }, message.reason)
+  }
+
+  #died(slot: number, process: WorkerProcess, cause: string): void {
+    const at = this.#slots[slot]!
+    if (this.#replacement?.next === process) {
+      this.#replacement.next = null
+      this.#replacement.step('failed', `the new worker ${cause}`)
+    }
+    if (!('process' in at) || at.process !== process) {
+      // The one that was to follow: another is started when the one that leaves has ended.
+      if (at.state === 'leaving' && at.next === process) {
+        this.#slots[slot] = { state: 'starting', process: at.process }
+        at.process.kill()
+      }
+      return
+    }
+    this.#slots[slot] = { state: 'none' }
+    if (at.state === 'leaving' && this.#health !== 'stopping') return this.#follow(slot, at.next)
+    if (at.state === 'ready') this.#broadcast()
+    this.#setup.gone(slot)
+    if (this.#health === 'stopping') return this.#checkStopped()
+    this.#startAgain(slot, process, at, cause)
+  }
+
+  #startAgain(slot: number, process: WorkerProcess, at: Slot, cause: string): void {
     if (this.#health === 'ok') this.#health = 'degraded'
     const now = performance.now()
     const verdict = this.#deaths[slot]!.died(now, at.state === 'ready' ? now - at.since : null)
-    this.#setup.log.warn({ slot, worker: worker.process.pid }, `worker ${cause}`)
+    this.#setup.log.warn({ slot, worker: process.pid }, `worker ${cause}`)
     if (verdict.kind === 'give up') {
       this.#fail(`worker ${slot} ended ${verdict.how}: ${this.#reasons[slot] ?? `it ${cause}`}`)
     } else if (!this.#failed) {
@@ -179,20 +255,15 @@ export class Fleet {
 
   /** To the ready ones only: another might not listen yet, and is told when it is. */
   #broadcast(): void {
-    const generations = this.#slots.map((at) => (at.state === 'ready' ? at.generation : 0))
-    for (const at of this.#slots) if (at.state === 'ready') tell(at.worker, { type: 'fleet', generations })
+    const generations = this.#slots.map((at) => (at.state === 'ready' ? at.process.generation : 0))
+    for (const at of this.#slots) if (at.state === 'ready') at.process.tell({ type: 'fleet', generations })
   }
 
   #checkStopped(): void {
-    if (!this.#slots.some((at) => 'worker' in at)) this.#stopped?.()
+    if (!this.#slots.some((at) => 'process' in at)) this.#stopped?.()
   }
 }
 
 function isReady(slot: Slot): boolean {
   return slot.state === 'ready'
-}
-
-/** A worker that is dying cannot be told; its exit says the rest. */
-function tell(worker: Worker, message: ToWorker): void {
-  if (worker.isConnected()) worker.send(message, () => {})
 }

@@ -1,9 +1,11 @@
 /** The server's first process: puts acceptor, workers and directories together, and takes them apart in order. */
+import type { ChildProcess } from 'node:child_process'
 import type { Logger } from 'pino'
 import type { Options } from '../options.ts'
 import { placeSegment, type Route } from '../placement.ts'
 import { Acceptor } from './acceptor.ts'
 import type { Answer } from './answer.ts'
+import { runDeal } from './deal.ts'
 import {
   type JournalDirectory,
   makeSocketDirectory,
@@ -11,7 +13,11 @@ import {
   removeSocketDirectory,
 } from './directory.ts'
 import { Fleet } from './fleet.ts'
+import { commitGeneration, prepareGeneration, readGeneration } from './generation.ts'
 import { type Arrival, Handover } from './handover.ts'
+import { Parking } from './parking.ts'
+import { reload } from './reload.ts'
+import { readReloadReport, writeReloadReport } from './reload-report.ts'
 
 export interface PrimarySetup {
   readonly options: Options
@@ -19,6 +25,8 @@ export interface PrimarySetup {
   readonly app: string | null
   /** Absolute path of the worker's program. */
   readonly exec: string
+  /** Absolute path of the program that deals a journal to another number of workers. */
+  readonly deal: string
   readonly log: Logger
   /** All workers are ready for the first time. */
   readonly listening: (url: string) => void
@@ -39,7 +47,13 @@ export class Primary {
   #socketDirectory: string | null = null
   /** By slot; null while the slot cannot take connections. */
   #handovers: (Handover | null)[] = []
+  /** By slot: connections for a worker that was ready once and is on its way back. */
+  #parkings: readonly Parking[] = []
+  #reloading = false
+  #dealing: ChildProcess | null = null
   #turn = 0
+  /** Slots whose journal cannot be written: they go on in memory. */
+  readonly #failingJournals = new Set<number>()
   #url = ''
   #stopping = false
 
@@ -62,14 +76,33 @@ export class Primary {
     void this.#stop({ kind: 'stopped' })
   }
 
+  /** Replaces the workers one by one. Resolves with null when the last one is, or with one sentence. */
+  async reload(): Promise<string | null> {
+    if (this.#reloading) return 'a reload is under way'
+    if (this.#fleet?.health !== 'ok') return 'not all workers are ready'
+    this.#reloading = true
+    const journal = this.#journal?.path ?? null
+    const number = journal === null ? 0 : readReloadReport(journal).number + 1
+    if (journal) writeReloadReport(journal, { number, state: 'running', reason: '' })
+    const reason = await reload(this.#fleet, this.#setup.options.workers)
+    if (journal)
+      writeReloadReport(journal, { number, state: reason === null ? 'done' : 'failed', reason: reason ?? '' })
+    this.#reloading = false
+    return reason
+  }
+
   async #start(): Promise<void> {
     const { options, exec, app, log } = this.#setup
     const opened = await openJournal(options.journal)
     if (!opened.ok) throw new Error(opened.reason)
     this.#journal = opened.directory
     if (this.#stopping) return
-    const { placementKey, path } = opened.directory
-    const { workers, shutdownMs, handoversWaiting } = options
+    const { placementKey } = opened.directory
+    const slotFiles = await this.#generation(opened.directory)
+    if (this.#stopping) return
+    const { workers, shutdownMs, handoversWaiting, parkMs } = options
+    const refuse = (arrival: Arrival) => this.#acceptor?.refuse(arrival.handle)
+    this.#parkings = Array.from({ length: workers }, () => new Parking(parkMs, handoversWaiting, refuse))
     this.#handovers = new Array<null>(workers).fill(null)
     const place = (arrival: Arrival) => this.#place(arrival)
     this.#acceptor = new Acceptor({ options, log, place, health: () => this.#health() })
@@ -83,17 +116,48 @@ export class Primary {
       workers,
       shutdownMs,
       log,
-      start: { workers, placementKey, socketDirectory, app, options: { ...options, journal: path } },
+      start: {
+        workers,
+        placementKey,
+        socketDirectory,
+        app,
+        options: { ...options, journal: slotFiles },
+      },
       ready: (slot, worker) => {
-        this.#handovers[slot] = new Handover(worker, handoversWaiting, (lost) =>
-          this.#acceptor?.refuse(lost.handle),
-        )
+        this.#handovers[slot] = new Handover(worker, handoversWaiting, refuse)
+        this.#parkings[slot]!.open = true
+        for (const arrival of this.#parkings[slot]!.take()) if (!this.#place(arrival)) refuse(arrival)
         if (this.#fleet?.health === 'ok') this.#announce()
       },
       gone: (slot) => this.#gone(slot),
+      journal: (slot, failing) => {
+        if (failing) this.#failingJournals.add(slot)
+        else this.#failingJournals.delete(slot)
+      },
       fatal: (reason) => void this.#stop({ kind: 'failed', reason }),
     })
     this.#fleet.start()
+  }
+
+  /** The directory of the slots' files. */
+  async #generation({ path, placementKey }: JournalDirectory): Promise<string | null> {
+    if (path === null) return null
+    const { options, log, deal } = this.#setup
+    const { workers } = options
+    const from = readGeneration(path)
+    if (from?.workers === workers) return from.path
+    const to = prepareGeneration(path, (from?.number ?? 0) + 1, workers)
+    if (from) {
+      const sessions = await runDeal(deal, { from, to, placementKey, options }, (child) => {
+        this.#dealing = child
+      })
+      log.info(
+        { from: from.workers, to: workers, sessions },
+        'the journal was dealt to another number of workers',
+      )
+    }
+    commitGeneration(path, to)
+    return to.path
   }
 
   async #listen(acceptor: Acceptor): Promise<number> {
@@ -118,12 +182,14 @@ export class Primary {
 
   #health(): Answer {
     const state = this.#stopping ? 'stopping' : (this.#fleet?.health ?? 'starting')
-    return { status: state === 'ok' ? 200 : 503, body: JSON.stringify({ status: state }), json: true }
+    // Still serving: whoever restarted the server because of it would lose what is in memory only.
+    const status = state === 'ok' && this.#failingJournals.size > 0 ? 'journal_failing' : state
+    return { status: state === 'ok' ? 200 : 503, body: JSON.stringify({ status }), json: true }
   }
 
   #place(arrival: Arrival): boolean {
-    const handover = this.#handovers[this.#slotOf(arrival.route)]
-    return handover?.push(arrival) ?? false
+    const slot = this.#slotOf(arrival.route)
+    return this.#handovers[slot]?.push(arrival) ?? this.#parkings[slot]!.push(arrival)
   }
 
   #slotOf(route: Route): number {
@@ -138,8 +204,9 @@ export class Primary {
     return this.#turn
   }
 
-  /** What waited for a dead worker goes where it can: pages to another worker; a segment has no other, and gets 503. */
+  /** What waited for a worker goes where it can: pages to another one; a segment has no other, and waits for its next. */
   #gone(slot: number): void {
+    this.#failingJournals.delete(slot)
     const left = this.#handovers[slot]?.close() ?? []
     this.#handovers[slot] = null
     for (const arrival of left) if (!this.#place(arrival)) this.#acceptor?.refuse(arrival.handle)
@@ -148,8 +215,10 @@ export class Primary {
   async #stop(outcome: Outcome): Promise<void> {
     if (this.#stopping) return
     this.#stopping = true
+    this.#dealing?.kill('SIGKILL')
     await this.#started
     this.#acceptor?.close()
+    for (const parking of this.#parkings) parking.close()
     await this.#fleet?.stop()
     this.#acceptor?.end()
     if (this.#socketDirectory) removeSocketDirectory(this.#socketDirectory)

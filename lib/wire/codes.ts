@@ -26,7 +26,10 @@ export const CODES = {
   session_expired: { number: 4011, text: 'the session waited longer than its grace' },
   segment_mismatch: { number: 4012, text: 'the session belongs to another segment' },
   count_mismatch: { number: 4013, text: 'the two sides do not agree on what was sent' },
-  room_lost: { number: 4014, text: 'the worker that ordered one of its rooms lost its memory' },
+  room_lost: {
+    number: 4014,
+    text: 'messages of one of its rooms were lost: a worker lost its memory or was too slow',
+  },
   outbox_overflow: { number: 4015, text: 'the client did not take its messages in time' },
   evicted: { number: 4016, text: 'the session gave way to newer ones' },
   shutting_down: { number: 4100, text: 'the server is stopping' },
@@ -54,6 +57,7 @@ export const CODES = {
   room_limit: { number: 4309, text: 'the session is in too many rooms' },
   not_ready: { number: 4310, text: 'effects belong into a handler or into open' },
   session_closed: { number: 4311, text: 'the session is over' },
+  poison: { number: 4314, text: 'the process died each time this message was handled' },
   join_cancelled: { number: 4313, text: 'the session left the room before it was in' },
   arguments_invalid: { number: 4312, text: 'the arguments cannot be sent' },
 } as const satisfies Record<string, CodeEntry>

@@ -26,5 +26,26 @@ export type EventResult<E extends Events, N extends keyof E> = E[N] extends (...
 /** What a handler may return: where nobody looks at it, anything. */
 export type HandlerResult<R> = [R] extends [void] ? unknown : R | Promise<R> | void
 
+/** A member of a room, as the others see it. */
+export interface Member<Public extends object = Record<string, unknown>> {
+  /** Session id. */
+  readonly id: string
+  /** The fields of its session's data that the application made public. */
+  readonly data: Readonly<Public>
+}
+
+/**
+ * What members that joined with `presence` are told, in the room's order. For the application's own interface:
+ * `interface ToClient extends PresenceEvents<{ name: string }> { … }`.
+ */
+export interface PresenceEvents<Public extends object = Record<string, unknown>> {
+  /** The one who joined is told, too. */
+  joined(room: string, member: Member<Public>): void
+  /** Its public data is another now. */
+  updated(room: string, member: Member<Public>): void
+  /** It left, or its session is over; a suspended session is a member still. */
+  left(room: string, member: Member<Public>): void
+}
+
 /** The default, where an application declares no events. */
 export type AnyEvents = { [name: string]: (...args: unknown[]) => unknown }

@@ -1,7 +1,7 @@
 /**
  * The frames of PROTOCOL.md: what each is made of, and the one place where a peer's `unknown` is parsed.
  */
-import { checksum } from './checksum.ts'
+import { type Checksum, checksum } from './checksum.ts'
 import { decodeBody, encodeBody, isTooDeep } from './values.ts'
 
 export const VERSION = 1
@@ -10,19 +10,16 @@ export const VERSION = 1
 export type Data = string | Uint8Array
 
 /**
- * One encoded counted frame. A broadcast makes one and every member's outbox holds the same object, so whatever is
- * derived from it (checksum, transport encoding) is derived once.
+ * One encoded counted frame. A broadcast makes one and every member's outbox holds the same object, so its checksum is
+ * made once.
  */
 export class Frame {
   readonly data: Data
   readonly crc: number
   /** Bytes of UTF-8 or binary. */
   readonly size: number
-  /** The server's WebSocket encoding of this frame, kept by the link that made it first. */
-  encoded: Uint8Array | null = null
 
-  constructor(data: Data) {
-    const { crc, size } = checksum(data)
+  constructor(data: Data, { crc, size }: Checksum = checksum(data)) {
     this.data = data
     this.crc = crc
     this.size = size

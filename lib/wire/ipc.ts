@@ -19,6 +19,8 @@ export interface Start {
   readonly app: string | null
   /** Values of lib/options.ts, by option name. */
   readonly options: Readonly<Record<string, unknown>>
+  /** Another process still holds the slot: load the application, say so, and wait for `recover`. */
+  readonly waits: boolean
 }
 
 export type ToWorker =
@@ -27,21 +29,49 @@ export type ToWorker =
   | { readonly type: 'connection'; readonly head: Uint8Array }
   /** Which generation now holds each slot; index is the slot, 0 means none. */
   | { readonly type: 'fleet'; readonly generations: readonly number[] }
+  /** The process before has ended: take the slot over. */
+  | { readonly type: 'recover' }
+  /** Another process takes the slot over: tell the clients, write the last turn, exit 0. */
+  | { readonly type: 'drain' }
   /** Refuse what is new, close what is open, exit 0. */
   | { readonly type: 'stop' }
+
+/** Slots' files of one generation. */
+export interface SlotFiles {
+  readonly path: string
+  readonly workers: number
+}
+
+/** To the program that deals the journals of one number of workers to another. */
+export interface Deal {
+  readonly from: SlotFiles
+  readonly to: SlotFiles
+  readonly placementKey: Uint8Array
+  /** Values of lib/options.ts, by option name. */
+  readonly options: Readonly<Record<string, unknown>>
+}
+
+export type Dealt =
+  | { readonly type: 'dealt'; readonly sessions: number }
+  /** One sentence. */
+  | { readonly type: 'failed'; readonly reason: string }
 
 export type ToPrimary =
   /** The process listens on its channel; nothing may be sent before. */
   | { readonly type: 'up' }
+  /** The application is loaded; the slot is not taken over yet. Only who `waits` says so. */
+  | { readonly type: 'loaded' }
   /** The application is loaded, engine, unix sockets and sessions are up. */
   | { readonly type: 'ready' }
   /** The worker cannot start; one sentence for stderr. `fatal`: trying again would not help. */
   | { readonly type: 'failed'; readonly reason: string; readonly fatal: boolean }
+  /** Writing the journal fails, or works again. */
+  | { readonly type: 'journal'; readonly failing: boolean }
   /** Everything is closed; the process exits next. */
   | { readonly type: 'stopped' }
 
-const TO_WORKER = new Set(['start', 'connection', 'fleet', 'stop'])
-const TO_PRIMARY = new Set(['up', 'ready', 'failed', 'stopped'])
+const TO_WORKER = new Set(['start', 'connection', 'fleet', 'recover', 'drain', 'stop'])
+const TO_PRIMARY = new Set(['up', 'loaded', 'ready', 'failed', 'journal', 'stopped'])
 
 /** The channel belongs to one program, so the type name is proof enough of the shape. */
 export function isToWorker(message: unknown): message is ToWorker {

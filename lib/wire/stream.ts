@@ -27,11 +27,26 @@ export class Outbox<T extends Counted> {
   /** Rolling check over messages 1 … base. */
   baseCheck = 0
 
+  /** An empty outbox goes on behind messages 1 … base, all of them received. */
+  begin(base: number, baseCheck: number): void {
+    this.base = base
+    this.end = base
+    this.baseCheck = baseCheck
+  }
+
   append(item: T): number {
     this.#items.push(item)
     this.bytes += item.size
     this.end += 1
     return this.end
+  }
+
+  /** Undoes the appends behind `n`, base ≤ n ≤ end: nobody can have received them. @returns what they were */
+  takeBack(n: number): T[] {
+    const items = this.#items.splice(this.#head + n - this.base) as T[]
+    for (const { size } of items) this.bytes -= size
+    this.end = n
+    return items
   }
 
   /** The message numbered `n`, `base < n ≤ end`. */
@@ -89,6 +104,12 @@ export class Outbox<T extends Counted> {
 export class Inbox {
   count = 0
   check = 0
+
+  /** Goes on behind messages 1 … count. */
+  begin(count: number, check: number): void {
+    this.count = count
+    this.check = check
+  }
 
   /** @returns the number of the message taken */
   take(crc: number): number {

@@ -2,6 +2,7 @@
  * Hello: who may take or begin a session. The rules of PROTOCOL.md, Identity and Resume.
  */
 import type { IncomingHttpHeaders } from 'node:http'
+import { CODES } from '../wire/codes.ts'
 import {
   type Data,
   encodeClose,
@@ -91,6 +92,9 @@ export class Admission {
     const session = this.#sessions.state.byKey.get(keyHash)
     if (session) return this.#resume(session, link, hello)
     const tomb = this.#sessions.state.tombstones.get(keyHash)
+    // Not of the session that is meant: its counts say nothing of that one.
+    if (tomb && hello.id !== undefined && hello.id !== tomb.session)
+      return this.#gone(link, 'session_unknown', 0, hello.sent)
     if (tomb?.says === 'close') return this.#sessions.refuse(link, tomb.code, tomb.reason)
     if (tomb) return this.#gone(link, tomb.code, tomb.handled, tomb.taken)
     // A session this worker knows nothing of: any of what the client sent may have been handled.
@@ -139,6 +143,8 @@ export class Admission {
     link.headers = keptOf(link.headers)
     const { instance, attempt, received } = hello
     this.#sessions.turn.record({ type: 'attached', session: session.id, instance, attempt, received })
+    if (session.recovered) session.redeliveredUpTo = hello.sent
+    session.recovered = false
     session.link = link
     const { base } = session.outbox
     session.cursor = base
@@ -171,7 +177,10 @@ export class Admission {
       link.terminate()
       return
     }
-    link.send([encodeGone({ code, handled, taken })])
+    // The counts may be of this very turn.
+    this.#sessions.turn.afterwards(() => {
+      if (this.#stages.get(link)?.kind === 'parted') link.send([encodeGone({ code, handled, taken })])
+    })
     if (this.#stages.get(link)?.kind !== 'parted') this.expect(link, 'parted')
   }
 
@@ -233,9 +242,8 @@ export class Admission {
     })
   }
 
-  shutDown(): void {
-    for (const link of [...this.#stages.keys()])
-      this.#sessions.refuse(link, 'shutting_down', 'the server is stopping')
+  shutDown(code: 'draining' | 'shutting_down'): void {
+    for (const link of [...this.#stages.keys()]) this.#sessions.refuse(link, code, CODES[code].text)
   }
 }
 

@@ -13,7 +13,15 @@
  */
 import type { IncomingHttpHeaders, IncomingMessage, ServerResponse } from 'node:http'
 import type { Logger } from 'pino'
-import type { AnyEvents, EventArgs, EventName, EventResult, Events, HandlerResult } from '../wire/events.ts'
+import type {
+  AnyEvents,
+  EventArgs,
+  EventName,
+  EventResult,
+  Events,
+  HandlerResult,
+  Member,
+} from '../wire/events.ts'
 
 /** JSON object kept with the session. Read-only: change it with `session.update`. */
 export type SessionData = Record<string, unknown>
@@ -61,12 +69,6 @@ export interface RoomTarget<ToClient extends Events = AnyEvents> {
   emit<N extends EventName<ToClient>>(name: N, ...args: EventArgs<ToClient, N>): void
 }
 
-export interface Member {
-  readonly id: string
-  /** `session.data` as it was when the session joined; joining again renews it. */
-  readonly data: SessionData
-}
-
 export interface HistoryEntry {
   /** Its place in the room's order. */
   readonly number: number
@@ -74,12 +76,35 @@ export interface HistoryEntry {
   readonly args: unknown[]
 }
 
+export interface HistoryPage {
+  /** Oldest first. */
+  readonly entries: HistoryEntry[]
+  /**
+   * Random name of what the home remembers of the room; null: nothing. Another one than before: the history was lost,
+   * and the numbers began again.
+   */
+  readonly epoch: string | null
+  /**
+   * What came before these entries. `more`: ask with the first one's number as `before`. `none`: nothing, the room
+   * begins here. `forgotten`: it was too old, or too much, to be kept.
+   */
+  readonly earlier: 'more' | 'none' | 'forgotten'
+}
+
+export interface HistoryOptions {
+  /** 1 to 100, default 50. */
+  limit?: number
+  /** Messages before this number only; default: the newest. */
+  before?: number
+}
+
 /** Questions answered by the room's home. All reject with `room_invalid` or `room_unavailable`. */
-export interface Room {
+export interface Room<Data extends object = SessionData> {
   count(): Promise<number>
-  members(): Promise<Member[]>
-  /** The last messages, oldest first. `limit`: 1 to 100, default 50. */
-  history(options?: { limit?: number }): Promise<HistoryEntry[]>
+  /** With the fields of `server.publicData`. Rejects with `payload_too_large` where there are more than 10,000. */
+  members(): Promise<Member<Partial<Data>>[]>
+  /** One page of the room's last messages. Rejects with `arguments_invalid`. */
+  history(options?: HistoryOptions): Promise<HistoryPage>
 }
 
 /** Without declared events a handler takes whatever comes. */
@@ -98,7 +123,11 @@ export interface Session<
   readonly segment: string
   readonly data: Readonly<Data>
   readonly rooms: ReadonlySet<string>
-  /** Merges shallowly into `data`; the patch must be JSON. */
+  /**
+   * Merges shallowly into `data`; the patch must be JSON. Where that changes public fields the session's rooms learn of
+   * it. Throws LimpetError, and then changes nothing: `session_closed`, `arguments_invalid`, `payload_too_large`,
+   * `room_unavailable`.
+   */
   update(patch: Partial<Data>): void
 
   on<N extends keyof SessionLifecycle>(name: N, handler: SessionLifecycle[N]): this
@@ -123,8 +152,13 @@ export interface Session<
   /** `volatile.emit(…)` is dropped rather than queued when the client cannot take it now. */
   readonly volatile: Pick<Session<ToServer, ToClient, Data>, 'emit'>
 
-  /** Resolves when the room's home has taken the join: every later message of the room arrives. */
-  join(room: string): Promise<void>
+  /**
+   * Resolves when the room's home has taken the join: every later message of the room arrives. With `presence` so do the
+   * events of PresenceEvents; joining again with another value changes that alone.
+   * Rejects with LimpetError: `room_invalid`, `room_unavailable`, `room_limit`, `join_cancelled`, `arguments_invalid`,
+   * `payload_too_large` (public data), `session_closed`.
+   */
+  join(room: string, options?: { presence?: boolean }): Promise<void>
   leave(room: string): Promise<void>
   to(room: string): RoomTarget<ToClient>
   /** Ends the session. `code` may be the application's own; default `closed_by_server`. */
@@ -139,8 +173,13 @@ export interface Server<
   /** Runs once per session at its first hello; throwing `LimpetError(code, message)` refuses the client. */
   use(admit: (hello: HelloInfo) => Data | Promise<Data> | void | Promise<void>): this
   on(name: 'session', wire: (session: Session<ToServer, ToClient, Data>) => void): this
+  /**
+   * Names the fields of `session.data` that the members of a room see of each other: in `members()`, and in the events of
+   * those that join with `presence`. Without it there are none. Once, while the application is loaded.
+   */
+  publicData(...fields: (keyof Data & string)[]): this
   to(room: string): RoomTarget<ToClient>
-  room(name: string): Room
+  room(name: string): Room<Data>
   /** The engine.io server of raw connections (those without `limpet=1`); emits `connection`. */
   readonly engine: RawEngine
   /** Pages of the application: every path that is not limpet's own. Return false to answer 404. */

@@ -76,11 +76,11 @@ export class AppSession {
 
   update(patch: object): void {
     this.#mayAct()
-    const { limits, turn } = this.#context.sessions
+    const { limits } = this.#context.sessions
     const own = jsonObject(patch, limits.payloadBytes)
     // The whole is bounded, not each patch alone.
     jsonObject({ ...this.#session.data, ...own }, limits.payloadBytes)
-    turn.record({ type: 'updated', session: this.id, patch: own })
+    this.#context.rooms.update(this.#session, own)
   }
 
   emit(name: string, ...args: unknown[]): void {
@@ -141,13 +141,16 @@ export class AppSession {
   }
 
   /** Not async: a promise of its own would make the rejection of a join nobody awaits an unhandled one. */
-  join(room: string): Promise<void> {
+  join(room: string, options: { presence?: boolean } = {}): Promise<void> {
+    const presence = options?.presence ?? false
     try {
       this.#mayAct()
+      if (typeof options !== 'object' || typeof presence !== 'boolean')
+        throw new LimpetError('arguments_invalid', 'presence is true or false')
     } catch (error) {
       return Promise.reject(error)
     }
-    return this.#context.rooms.join(this.#session, room)
+    return this.#context.rooms.join(this.#session, room, presence)
   }
 
   async leave(room: string): Promise<void> {

@@ -1,10 +1,10 @@
 /** What records do to rooms, their homes, and the streams between workers. */
-import { encodeItem } from '../bus/items.ts'
-import { Frame } from '../wire/frames.ts'
+import { frameOfItem, type Item, kindOfItem } from '../bus/items.ts'
+import type { Frame } from '../wire/frames.ts'
 import { Outbox } from '../wire/stream.ts'
 import type { RecordOf } from './record.ts'
 import type { Session } from './session.ts'
-import type { HomeRoom, WorkerState } from './state.ts'
+import type { HistoryItem, HomeMember, HomeRoom, StateLimits, WorkerState } from './state.ts'
 
 /** Appends unless the outbox is full; a frame that is alone in it may be larger than the limit. */
 export function append(state: WorkerState, session: Session, frame: Frame): void {
@@ -32,45 +32,68 @@ export function deliver(state: WorkerState, name: string, frame: Frame, except: 
   for (const session of room.members) if (!except.includes(session.id)) append(state, session, frame)
 }
 
-function homeOf(state: WorkerState, name: string): HomeRoom {
-  let home = state.homes.get(name)
-  if (!home) {
-    home = { last: 0, members: new Map(), slots: new Map(), history: [], historyBytes: 0 }
-    state.homes.set(name, home)
-    emptied(state, name)
+export function homeOpened(state: WorkerState, { room, epoch }: RecordOf<'homeOpened'>): HomeRoom {
+  const home: HomeRoom = {
+    epoch,
+    last: 0,
+    members: new Map(),
+    slots: new Map(),
+    watching: new Map(),
+    history: [],
+    historyBytes: 0,
   }
+  state.homes.set(room, home)
+  emptied(state, room, home)
   return home
 }
 
-function emptied(state: WorkerState, name: string): void {
-  state.emptyHomes.add(name)
-  if (state.emptyHomes.size <= state.limits.emptyRooms) return
-  const [oldest] = state.emptyHomes
-  state.emptyHomes.delete(oldest!)
-  state.homes.delete(oldest!)
+function homeOf(state: WorkerState, room: string): HomeRoom {
+  return state.homes.get(room) ?? homeOpened(state, { type: 'homeOpened', room, epoch: '' })
 }
 
-/** Trimmed when it is twice as long as it may be, so that not every message moves the whole list. */
-function remember({ limits }: WorkerState, home: HomeRoom, frame: Frame): void {
-  const { history } = home
-  history.push({ number: home.last, frame })
-  home.historyBytes += frame.size
-  const tooLarge = home.historyBytes > limits.historyBytes
-  if (history.length <= 2 * limits.history && !tooLarge) return
-  let drop = Math.max(0, history.length - limits.history)
-  for (let i = 0; i < drop; i++) home.historyBytes -= history[i]!.frame.size
-  while (home.historyBytes > limits.historyBytes && drop < history.length - 1) {
-    home.historyBytes -= history[drop]!.frame.size
-    drop += 1
+export function emptied(state: WorkerState, room: string, home: HomeRoom): void {
+  state.emptyHomes.add(room)
+  state.emptyBytes += home.historyBytes
+  forgetEmpty(state)
+}
+
+function forgetEmpty(state: WorkerState): void {
+  const { emptyRooms, emptyRoomsBytes } = state.limits
+  for (const room of state.emptyHomes) {
+    if (state.emptyHomes.size <= emptyRooms && state.emptyBytes <= emptyRoomsBytes) return
+    state.emptyHomes.delete(room)
+    state.emptyBytes -= state.homes.get(room)!.historyBytes
+    state.homes.delete(room)
   }
-  home.history = history.slice(drop)
+}
+
+function remember(state: WorkerState, { room, frame, at }: RecordOf<'ordered'>, home: HomeRoom): void {
+  const { history } = home
+  const before = home.historyBytes
+  history.push({ number: home.last, at, frame })
+  home.historyBytes += frame.size
+  while (isPastLimits(home, state.limits, at)) home.historyBytes -= history.shift()!.frame.size
+  if (!state.emptyHomes.has(room)) return
+  state.emptyBytes += home.historyBytes - before
+  forgetEmpty(state)
+}
+
+function isPastLimits(home: HomeRoom, limits: StateLimits, now: number): boolean {
+  const [oldest] = home.history
+  if (!oldest) return false
+  if (home.history.length > limits.history || isAged(oldest, limits, now)) return true
+  return home.historyBytes > limits.historyBytes && home.history.length > 1
+}
+
+export function isAged({ at }: HistoryItem, { historyAgeMs }: StateLimits, now: number): boolean {
+  return historyAgeMs > 0 && at < now - historyAgeMs
 }
 
 /** One item per interested worker, encoded once; members here are reached directly. */
 export function order(state: WorkerState, record: RecordOf<'ordered'>): void {
   const home = homeOf(state, record.room)
   home.last += 1
-  remember(state, home, record.frame)
+  remember(state, record, home)
   const message = {
     kind: 'message',
     room: record.room,
@@ -79,68 +102,110 @@ export function order(state: WorkerState, record: RecordOf<'ordered'>): void {
     except: [...record.except],
     volatile: false,
   } as const
-  sendToMembers(state, home, message)
+  sendToEach(state, home.slots.keys(), message)
   deliver(state, record.room, record.frame, record.except)
 }
 
 export function pass(state: WorkerState, record: RecordOf<'passed'>): void {
-  const home = state.homes.get(record.room)
-  if (!home) return
   const message = {
     kind: 'message',
     room: record.room,
-    number: home.last,
+    number: state.homes.get(record.room)?.last ?? 0,
     frame: record.data,
     except: [...record.except],
     volatile: true,
   } as const
-  sendToMembers(state, home, message)
+  sendToEach(state, record.slots, message)
 }
 
-function sendToMembers(state: WorkerState, home: HomeRoom, item: Parameters<typeof encodeItem>[0]): void {
+function sendToEach(state: WorkerState, slots: Iterable<number>, item: Item): void {
   let encoded: Frame | null = null
-  for (const slot of home.slots.keys()) {
+  for (const slot of slots) {
     if (slot === state.slot) continue
-    encoded ??= new Frame(encodeItem(item))
+    encoded ??= frameOfItem(item)
     state.outbox(slot).append(encoded)
   }
 }
 
-export function homeJoined(state: WorkerState, record: RecordOf<'homeJoined'>): void {
-  const home = homeOf(state, record.room)
-  const before = home.members.get(record.session)
-  state.emptyHomes.delete(record.room)
-  home.members.set(record.session, { slot: record.slot, data: record.data })
-  if (!before) home.slots.set(record.slot, (home.slots.get(record.slot) ?? 0) + 1)
-  if (record.slot === state.slot) return
-  send(state, record.slot, {
-    kind: 'joined',
-    room: record.room,
-    session: record.session,
-    number: home.last + 1,
-  })
+/** For the members that watch, here and on the workers that have some. */
+export function notice(state: WorkerState, { room, frame }: RecordOf<'noticed'>): void {
+  const home = state.homes.get(room)
+  if (home) sendToEach(state, home.watching.keys(), { kind: 'notice', room, frame: frame.data as string })
+  for (const session of state.rooms.get(room)?.watchers ?? []) append(state, session, frame)
 }
 
-export function homeLeft(state: WorkerState, name: string, session: string): void {
-  const home = state.homes.get(name)
+export function homeJoined(state: WorkerState, record: RecordOf<'homeJoined'>): void {
+  const { room, session, slot, data, watches } = record
+  const home = homeOf(state, room)
+  if (state.emptyHomes.delete(room)) state.emptyBytes -= home.historyBytes
+  setMember(home, session, { slot, data, watches })
+  if (slot !== state.slot) send(state, slot, { kind: 'joined', room, session, number: home.last + 1 })
+}
+
+export function homeRenewed(state: WorkerState, record: RecordOf<'homeRenewed'>): void {
+  const home = state.homes.get(record.room)
+  const member = home?.members.get(record.session)
+  if (!home || !member) return
+  const { data, watches } = record
+  setMember(home, record.session, { slot: member.slot, data, watches })
+}
+
+export function setMember(home: HomeRoom, session: string, member: HomeMember): void {
+  const before = home.members.get(session)
+  if (!before) count(home.slots, member.slot, 1)
+  if (before?.watches) count(home.watching, before.slot, -1)
+  if (member.watches) count(home.watching, member.slot, 1)
+  home.members.set(session, member)
+}
+
+export function homeLeft(state: WorkerState, room: string, session: string): void {
+  const home = state.homes.get(room)
   const member = home?.members.get(session)
   if (!home || !member) return
   home.members.delete(session)
-  const left = (home.slots.get(member.slot) ?? 1) - 1
-  if (left === 0) home.slots.delete(member.slot)
-  else home.slots.set(member.slot, left)
-  if (home.members.size === 0) emptied(state, name)
+  count(home.slots, member.slot, -1)
+  if (member.watches) count(home.watching, member.slot, -1)
+  if (home.members.size === 0) emptied(state, room, home)
+}
+
+function count(members: Map<number, number>, slot: number, by: 1 | -1): void {
+  const left = (members.get(slot) ?? 0) + by
+  if (left === 0) members.delete(slot)
+  else members.set(slot, left)
 }
 
 export function peerReset(state: WorkerState, slot: number): void {
   const peer = state.peer(slot)
   peer.outbox = new Outbox<Frame>()
   peer.received = 0
+  peer.receivedCheck = 0
+  peer.epoch = null
+  membersLeft(state, slot)
+}
+
+function membersLeft(state: WorkerState, slot: number): void {
   for (const [name, home] of state.homes) {
     for (const [session, member] of home.members) if (member.slot === slot) homeLeft(state, name, session)
   }
 }
 
-export function send(state: WorkerState, slot: number, item: Parameters<typeof encodeItem>[0]): void {
-  state.outbox(slot).append(new Frame(encodeItem(item)))
+/** What its members have missed they learn of in its place in the stream. Only room messages can be missed so. */
+export function peerCut(state: WorkerState, { slot, after }: RecordOf<'peerCut'>): void {
+  const outbox = state.outbox(slot)
+  for (const item of outbox.takeBack(after)) {
+    const kind = kindOfItem(item.data as Uint8Array)
+    if (kind !== 'message' && kind !== 'notice' && kind !== 'cut') outbox.append(item)
+  }
+  send(state, slot, { kind: 'cut' })
+  membersLeft(state, slot)
+}
+
+export function itemTaken(state: WorkerState, { from, number, check }: RecordOf<'itemTaken'>): void {
+  const peer = state.peer(from)
+  peer.received = number
+  peer.receivedCheck = check
+}
+
+export function send(state: WorkerState, slot: number, item: Item): void {
+  state.outbox(slot).append(frameOfItem(item))
 }

@@ -1,6 +1,6 @@
 /** What records do to one session: identity, counts, outbox, memberships. */
 import { roll } from '../wire/checksum.ts'
-import { append, homeLeft, send } from './apply-room.ts'
+import { append, send } from './apply-room.ts'
 import type { RecordOf } from './record.ts'
 import { Session } from './session.ts'
 import type { LocalRoom, WorkerState } from './state.ts'
@@ -12,8 +12,10 @@ type SessionRecord = RecordOf<
   | 'sent'
   | 'received'
   | 'handled'
+  | 'attempted'
   | 'updated'
   | 'joining'
+  | 'renewing'
   | 'left'
   | 'joined'
   | 'unanswered'
@@ -28,6 +30,10 @@ export function applyToSession(state: WorkerState, session: Session, record: Ses
       return
     case 'handled':
       return handled(session, record.number, record.crc)
+    case 'attempted':
+      session.attempts ??= new Map()
+      session.attempts.set(record.number, (session.attempts.get(record.number) ?? 0) + 1)
+      return
     case 'attached':
       return attached(session, record)
     case 'suspended':
@@ -38,6 +44,8 @@ export function applyToSession(state: WorkerState, session: Session, record: Ses
       return
     case 'joining':
       return joining(state, session, record)
+    case 'renewing':
+      return renewing(state, session, record)
     case 'joined':
       return joined(state, session, record.room)
     case 'left':
@@ -81,10 +89,12 @@ function closed(state: WorkerState, session: Session, record: RecordOf<'closed'>
   state.byKey.delete(session.keyHash)
   if (record.tombstoneUntil === 0) return
   const { code, reason, says, taken, tombstoneUntil: until } = record
-  state.tombstones.set(session.keyHash, { code, reason, says, handled: session.handled, taken, until })
+  const { id, handled } = session
+  state.tombstones.set(session.keyHash, { session: id, code, reason, says, handled, taken, until })
 }
 
 function handled(session: Session, number: number, crc: number): void {
+  if (session.attempts?.delete(number) && session.attempts.size === 0) session.attempts = null
   if (number === 0) {
     session.opened = true
     return
@@ -115,10 +125,25 @@ function joining(state: WorkerState, session: Session, record: RecordOf<'joining
   session.rooms.set(record.room, {
     standing: before?.standing === 'member' ? 'member' : 'joining',
     answersDue: (before?.answersDue ?? 0) + 1,
-    data: session.data,
+    watches: record.watches,
   })
-  if (record.home === state.slot) return
-  send(state, record.home, { kind: 'join', room: record.room, session: session.id, data: session.data })
+  tellHome(state, 'join', record)
+}
+
+function renewing(state: WorkerState, session: Session, record: RecordOf<'renewing'>): void {
+  const membership = session.rooms?.get(record.room)
+  if (!membership || membership.standing === 'left') return
+  membership.watches = record.watches
+  if (membership.standing === 'member') state.memberOf(record.room, session)
+  tellHome(state, 'renew', record)
+}
+
+function tellHome(
+  state: WorkerState,
+  kind: 'join' | 'renew',
+  { home, room, session, data, watches }: RecordOf<'joining' | 'renewing'>,
+): void {
+  if (home !== state.slot) send(state, home, { kind, room, session, data, watches })
 }
 
 function joined(state: WorkerState, session: Session, name: string): void {
@@ -131,12 +156,7 @@ function joined(state: WorkerState, session: Session, name: string): void {
     return
   }
   membership.standing = 'member'
-  let room = state.rooms.get(name)
-  if (!room) {
-    room = { members: new Set() }
-    state.rooms.set(name, room)
-  }
-  room.members.add(session)
+  state.memberOf(name, session)
 }
 
 function left(state: WorkerState, session: Session, record: RecordOf<'left'>): void {
@@ -146,7 +166,8 @@ function left(state: WorkerState, session: Session, record: RecordOf<'left'>): v
   if (membership.answersDue === 0) session.rooms?.delete(record.room)
   const room: LocalRoom | undefined = state.rooms.get(record.room)
   room?.members.delete(session)
+  room?.watchers?.delete(session)
   if (room?.members.size === 0) state.rooms.delete(record.room)
-  if (record.home === state.slot) homeLeft(state, record.room, session.id)
-  else send(state, record.home, { kind: 'leave', room: record.room, session: session.id })
+  if (record.home !== state.slot)
+    send(state, record.home, { kind: 'leave', room: record.room, session: session.id })
 }

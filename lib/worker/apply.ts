@@ -3,7 +3,20 @@
  * apply-room.ts. Total and deterministic: every record that was once applied applies again with the same outcome.
  */
 
-import { deliver, homeJoined, homeLeft, order, pass, peerReset, send } from './apply-room.ts'
+import {
+  deliver,
+  homeJoined,
+  homeLeft,
+  homeOpened,
+  homeRenewed,
+  itemTaken,
+  notice,
+  order,
+  pass,
+  peerCut,
+  peerReset,
+  send,
+} from './apply-room.ts'
 import { applyToSession, opened } from './apply-session.ts'
 import type { StateRecord } from './record.ts'
 import type { WorkerState } from './state.ts'
@@ -24,16 +37,27 @@ export function apply(state: WorkerState, record: StateRecord): void {
         except: [...record.except],
         volatile: record.volatile,
       })
+    case 'noticed':
+      return notice(state, record)
+    case 'homeOpened':
+      homeOpened(state, record)
+      return
     case 'homeJoined':
       return homeJoined(state, record)
+    case 'homeRenewed':
+      return homeRenewed(state, record)
     case 'homeLeft':
       return homeLeft(state, record.room, record.session)
     case 'itemTaken':
-      state.peer(record.from).received = record.number
-      return
+      return itemTaken(state, record)
     case 'itemsReceived':
       state.outbox(record.to).acknowledge(record.count)
       return
+    case 'peerMet':
+      state.peer(record.slot).epoch = record.epoch
+      return
+    case 'peerCut':
+      return peerCut(state, record)
     case 'peerReset':
       return peerReset(state, record.slot)
     case 'opened':

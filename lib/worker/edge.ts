@@ -25,7 +25,7 @@ export interface EdgeOptions {
   /** How long a kept-alive connection may be idle; default 5000. */
   readonly keepAliveMs?: number
   /**
-   * How long the body of a POST on a link may take; default 45,000: by then the ping that waits behind it is
+   * How long the body of a POST on a link may take, and a forwarded link be silent; default 45,000: by then a ping is
    * overdue (interval + timeout), and the link lost anyway.
    */
   readonly bodyMs?: number

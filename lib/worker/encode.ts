@@ -15,39 +15,50 @@ function headerSize(length: number): number {
   return length < 65536 ? 4 : 10
 }
 
-/** Header and body in one buffer: two buffers would cost a writev. */
-function encodeData(data: Data, size: number): Buffer {
+/** `length`: of the WebSocket payload, Engine.IO's packet type included. */
+function sizeOf(frame: Data | Frame): { readonly data: Data; readonly length: number } {
+  const data = frame instanceof Frame ? frame.data : frame
+  if (typeof data !== 'string') return { data, length: data.length }
+  return { data, length: 1 + (frame instanceof Frame ? frame.size : Buffer.byteLength(data)) }
+}
+
+/** @returns where the next frame begins */
+function writeFrame(out: Buffer, at: number, data: Data, length: number): number {
   const text = typeof data === 'string'
-  const length = text ? size + 1 : size
-  const head = headerSize(length)
-  const out = Buffer.allocUnsafeSlow(head + length)
-  out[0] = text ? TEXT : BINARY
-  if (head === 2) out[1] = length
-  else if (head === 4) {
-    out[1] = 126
-    out.writeUInt16BE(length, 2)
+  out[at] = text ? TEXT : BINARY
+  const body = at + headerSize(length)
+  if (length < 126) out[at + 1] = length
+  else if (length < 65536) {
+    out[at + 1] = 126
+    out.writeUInt16BE(length, at + 2)
   } else {
-    out[1] = 127
-    out.writeBigUInt64BE(BigInt(length), 2)
+    out[at + 1] = 127
+    out.writeBigUInt64BE(BigInt(length), at + 2)
   }
   if (text) {
-    out[head] = MESSAGE
-    out.write(data, head + 1, 'utf8')
-  } else out.set(data, head)
-  return out
+    out[body] = MESSAGE
+    out.write(data, body + 1, 'utf8')
+  } else out.set(data, body)
+  return body + length
 }
 
-export function encodeFrame(frame: Data | Frame): Uint8Array {
-  if (frame instanceof Frame) {
-    frame.encoded ??= encodeData(frame.data, frame.size)
-    return frame.encoded
-  }
-  return encodeData(frame, typeof frame === 'string' ? Buffer.byteLength(frame) : frame.length)
-}
-
+/**
+ * All frames in one buffer: two would cost a writev. It is kept nowhere but on its way to the socket: a frame that
+ * waits for a client is held once.
+ */
 export function encodeFrames(frames: readonly (Data | Frame)[]): Uint8Array {
-  if (frames.length === 1) return encodeFrame(frames[0]!)
-  return Buffer.concat(frames.map(encodeFrame))
+  let total = 0
+  for (const frame of frames) {
+    const { length } = sizeOf(frame)
+    total += headerSize(length) + length
+  }
+  const out = Buffer.allocUnsafe(total)
+  let at = 0
+  for (const frame of frames) {
+    const { data, length } = sizeOf(frame)
+    at = writeFrame(out, at, data, length)
+  }
+  return out
 }
 
 export function encodeBundle(bundle: Bundle): Uint8Array {

@@ -9,7 +9,6 @@ import type { Sessions } from './sessions.ts'
 export type Farewell = 'gone' | 'close' | 'forget'
 
 export interface EndingPorts {
-  homeOf(room: string): number
   /** For the log. */
   ended(session: Session, code: string): void
 }
@@ -59,9 +58,7 @@ export class Endings {
 
   end(session: Session, code: Code | (string & {}), reason: string, says: Farewell): void {
     if (session.closed) return
-    for (const room of [...(session.rooms?.keys() ?? [])]) {
-      this.#sessions.turn.record({ type: 'left', session: session.id, room, home: this.#ports.homeOf(room) })
-    }
+    this.#sessions.leaveRooms(session)
     const { handled } = session
     const taken = session.inbox.count
     const until = says === 'forget' ? 0 : this.#now() + TOMBSTONE_GRACES * this.#sessions.limits.graceMs
@@ -96,6 +93,11 @@ export class Endings {
     session.joins = null
     session.queue.clear()
     this.#sessions.enqueue(session, { kind: 'lifecycle', name: 'close' })
+  }
+
+  /** Tombstones that a journal brought back. */
+  remember(tombstones: ReadonlyMap<string, { readonly until: number }>): void {
+    for (const [keyHash, { until }] of tombstones) this.#tombs.set(keyHash, until)
   }
 
   #bury(keyHash: string, until: number): void {

@@ -3,8 +3,9 @@
  * as one pre-encoded buffer, while its own pings and packets keep their place in its queue.
  */
 import { randomBytes } from 'node:crypto'
-import type { IncomingHttpHeaders, IncomingMessage } from 'node:http'
+import type { IncomingHttpHeaders, IncomingMessage, ServerResponse } from 'node:http'
 import { Server as EngineServer, type Socket as EngineSocket } from 'engine.io'
+import { WebSocketServer } from 'ws'
 import { type Data, Frame } from '../wire/frames.ts'
 import { NumberedReceiver, NumberedSender } from '../wire/numbered.ts'
 import type { Bundle } from './bundle.ts'
@@ -33,9 +34,13 @@ function bufferSize(payloadBytes: number): number {
   return Math.ceil((payloadBytes * 4) / 3) + 1024
 }
 
+/** Our own ws: the one engine.io brings queues a pong for every ping of a client that does not read. */
+const wsEngine = WebSocketServer
+
 /** The engine whose connections carry sessions (`limpet=1`). */
 export function createLinkEngine(options: EngineOptions, events: LinkEvents): EngineServer {
   const engine = new EngineServer({
+    wsEngine,
     transports: ['websocket', 'polling'],
     // A session moves between transports by a resume; engine.io's own upgrade can wedge a client for 45 s.
     allowUpgrades: false,
@@ -55,6 +60,7 @@ export function createLinkEngine(options: EngineOptions, events: LinkEvents): En
       options.segmentOf(request),
       request.headers,
       events,
+      options.pingTimeoutMs,
     )
     // Kept for life otherwise: the whole first request.
     ;(socket as { request: unknown }).request = null
@@ -66,6 +72,7 @@ export function createLinkEngine(options: EngineOptions, events: LinkEvents): En
 /** The engine of raw connections: the application's own, with engine.io's usual behaviour. */
 export function createRawEngine(options: EngineOptions): EngineServer {
   const engine = new EngineServer({
+    wsEngine,
     maxHttpBufferSize: options.payloadBytes,
     pingInterval: options.pingIntervalMs,
     pingTimeout: options.pingTimeoutMs,
@@ -79,6 +86,8 @@ export function createRawEngine(options: EngineOptions): EngineServer {
 interface RawTransport {
   readonly name: string
   readonly writable: boolean
+  /** Polling: of the poll that waits. */
+  readonly res?: ServerResponse | null
   readonly socket?: {
     terminate(): void
     pause(): void
@@ -107,6 +116,10 @@ class EngineLink implements Link {
 
   /** Polling only. */
   readonly #sender: NumberedSender | null
+  /** Polling: what the client has not taken yet. It may poll again on another connection, and take nothing there. */
+  #answer: ServerResponse | null = null
+  readonly #events: LinkEvents
+  readonly #stallMs: number
 
   constructor(
     socket: EngineSocket,
@@ -114,8 +127,11 @@ class EngineLink implements Link {
     segment: string,
     headers: IncomingHttpHeaders,
     events: LinkEvents,
+    stallMs: number,
   ) {
     this.#socket = socket
+    this.#events = events
+    this.#stallMs = stallMs
     this.#raw = socket.transport as unknown as RawTransport
     this.transport = this.#raw.name === 'websocket' ? 'websocket' : 'polling'
     this.address = address
@@ -124,24 +140,27 @@ class EngineLink implements Link {
     const polling = this.transport === 'polling'
     this.#sender = polling ? new NumberedSender() : null
     const receiver = polling ? new NumberedReceiver() : null
-    socket.on('message', (data: Data | undefined) => this.#received(data ?? '', receiver, events))
+    socket.on('message', (data: Data | undefined) => this.#received(data ?? '', receiver))
     socket.once('close', (reason: string) => {
       if (reason !== 'forced close') this.terminate()
       events.linkClosed(this, reason)
     })
-    this.#raw.on('ready', () => events.linkWritable(this))
+    this.#raw.on('ready', () => this.#ready())
   }
 
-  #received(data: Data, receiver: NumberedReceiver | null, events: LinkEvents): void {
-    if (!receiver) return events.linkFrame(this, data)
+  #received(data: Data, receiver: NumberedReceiver | null): void {
+    if (!receiver) return this.#events.linkFrame(this, data)
     const result = receiver.decode(data)
-    if (result.ok) return events.linkFrame(this, result.data)
+    if (result.ok) return this.#events.linkFrame(this, result.data)
     // A POST that came twice. Anything else means that a frame is missing: the session replays it on another link.
     if (result.reason !== 'repeat') this.terminate()
   }
 
+  /** On a WebSocket engine.io's `writable` means that the kernel has taken the last write. */
   get writable(): boolean {
-    return this.#socket.readyState === 'open' && this.#raw.writable && this.#queue.writeBuffer.length === 0
+    const { readyState } = this.#socket
+    const taken = this.#raw.writable && this.#answer === null
+    return readyState === 'open' && taken && this.#queue.writeBuffer.length === 0
   }
 
   send(frames: readonly (Data | Frame)[]): void {
@@ -150,8 +169,29 @@ class EngineLink implements Link {
       type: 'message' as const,
       data: this.#sender!.encode(frame instanceof Frame ? frame.data : frame),
     }))
-    if (this.writable) return this.#raw.send(packets)
-    for (const { data } of packets) this.#socket.send(data, { compress: false })
+    const { res } = this.#raw
+    if (!this.writable || !res) for (const { data } of packets) this.#socket.send(data, { compress: false })
+    else {
+      this.#raw.send(packets)
+      if (!res.writableFinished) this.#awaitTaken(res)
+    }
+  }
+
+  /** Until then nothing more is written; and where nothing of it moves for a while it is cut off. */
+  #awaitTaken(answer: ServerResponse): void {
+    this.#answer = answer
+    const { socket } = answer.req
+    answer.setTimeout(this.#stallMs, () => socket.destroy())
+    // Ahead of Node, which arms its own for the next request then.
+    answer.prependOnceListener('finish', () => socket.setTimeout(0))
+    answer.once('close', () => {
+      this.#answer = null
+      this.#ready()
+    })
+  }
+
+  #ready(): void {
+    if (this.writable) this.#events.linkWritable(this)
   }
 
   sendBundle(bundle: Bundle): void {

@@ -1,9 +1,10 @@
 /** What leaves for one session at the end of a turn. */
 import type { Data, Frame } from '../wire/frames.ts'
+import type { Bundle } from './bundle.ts'
 import type { Link } from './link.ts'
 import type { Session } from './session.ts'
 
-/** Bytes given to a link in one write when it has to catch up; the next page goes when this one has left. */
+/** Bytes given to a link in one write; the next page goes when this one has left. One larger frame goes alone. */
 const PAGE_BYTES = 256 * 1024
 
 /** @returns the link on which the session said `gone`: it is free for another hello */
@@ -23,12 +24,20 @@ export function flushSession(session: Session): Link | null {
     !session.farewell &&
     session.cursor + bundle.count === outbox.end
   ) {
-    session.cursor = outbox.end
-    session.given = outbox.end
-    link.sendBundle(bundle)
+    const page = firstPage(bundle)
+    session.cursor += page.count
+    session.given = Math.max(session.given, session.cursor)
+    link.sendBundle(page)
     return null
   }
   return flushFromOutbox(session)
+}
+
+/** All that share the bundle share its first page; the rest waits in their outboxes. */
+function firstPage(bundle: Bundle): Bundle {
+  let page = bundle
+  while (page.bytes > PAGE_BYTES && page.count > 1) page = page.parent!
+  return page
 }
 
 function flushFromOutbox(session: Session): Link | null {

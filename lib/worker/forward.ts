@@ -44,10 +44,13 @@ export class Forwarder {
   readonly #agent = new Agent({ keepAlive: true, timeout: IDLE_MS })
   readonly #tunnels = new Set<Socket>()
   readonly #directory: string
+  readonly #silentMs: number
   #generations: readonly number[] = []
 
-  constructor(socketDirectory: string) {
+  /** @param silentMs a tunnelled link that is silent this long, both ways, has lost its client or its owner */
+  constructor(socketDirectory: string, silentMs: number) {
     this.#directory = socketDirectory
+    this.#silentMs = silentMs
   }
 
   /** Index is the slot; 0: nobody holds it. Requests on their way to an earlier holder are left alone. */
@@ -118,6 +121,8 @@ export class Forwarder {
       if (head.length > 0) tunnel.write(head)
       tunnel.pipe(socket)
       socket.pipe(tunnel)
+      // While its client reads nothing the tunnel is not read either, and so its end is not seen.
+      socket.setTimeout(this.#silentMs, () => socket.destroy())
       // pipe() carries an orderly end, each direction for itself, but no breaking off.
       tunnel.once('close', () => {
         if (!tunnel.readableEnded) socket.destroy()

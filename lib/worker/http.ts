@@ -22,6 +22,8 @@ type Exchange =
       readonly head: Buffer
     }
 
+/** The default ping interval and timeout: a link that is silent longer is lost. */
+const BODY_MS = 45_000
 /** Node's own limit for a whole request, on servers that listen: a page may take an upload. */
 const PAGE_BODY_MS = 300_000
 const METHODS = ['GET', 'POST', 'OPTIONS']
@@ -44,9 +46,9 @@ class Edge {
 
   constructor(options: EdgeOptions) {
     this.#options = options
-    const { headBytes, headMs, keepAliveMs = 5000 } = options
+    const { headBytes, headMs, keepAliveMs = 5000, bodyMs = BODY_MS } = options
     this.#connections = new Connections(keepAliveMs + headMs)
-    this.#forwarder = new Forwarder(options.socketDirectory)
+    this.#forwarder = new Forwarder(options.socketDirectory, bodyMs)
     this.#public = this.#serve(false, headBytes, keepAliveMs)
     // No deadline here: an idle connection that this side closes may carry a request by then.
     this.#peers = this.#serve(true, headBytes + FORWARDED_BYTES, 0)
@@ -120,7 +122,7 @@ class Edge {
 
   #take(exchange: Exchange, fromPeer: boolean): void {
     const { req } = exchange
-    const { path, bodyMs = 45_000 } = this.#options
+    const { path, bodyMs = BODY_MS } = this.#options
     const target = requestTargetOf(req.url ?? '', path)
     const held =
       exchange.kind === 'upgrade'

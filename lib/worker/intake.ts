@@ -60,6 +60,11 @@ export class Intake {
         'payload_too_large',
         `more than ${this.#sessions.limits.payloadBytes} bytes`,
       )
+    if (session.finishedAhead?.has(session.inbox.count + 1)) {
+      // It finished ahead of others in a process that died; the client could not know.
+      session.inbox.take(crc)
+      return
+    }
     if ((session.finishedAhead?.size ?? 0) >= AHEAD_MAX)
       return this.#sessions.refuse(link, 'backlog_full', 'too much is finished behind a message that is not')
     if (message.type === 'answer') {

@@ -40,8 +40,27 @@ export type StateRecord =
   | { readonly type: 'received'; readonly session: string; readonly count: number }
   /** Message `number` is finished; 0 is `open`. */
   | { readonly type: 'handled'; readonly session: string; readonly number: number; readonly crc: number }
+  /** A message that may have been running when its process died is begun again. */
+  | { readonly type: 'attempted'; readonly session: string; readonly number: number }
   | { readonly type: 'updated'; readonly session: string; readonly patch: SessionData }
-  | { readonly type: 'joining'; readonly session: string; readonly room: string; readonly home: number }
+  /** `data` is what of the session's others may see; with `watches` it is told who comes and goes. */
+  | {
+      readonly type: 'joining'
+      readonly session: string
+      readonly room: string
+      readonly home: number
+      readonly data: SessionData
+      readonly watches: boolean
+    }
+  /** A member's data changed, or whether it watches. */
+  | {
+      readonly type: 'renewing'
+      readonly session: string
+      readonly room: string
+      readonly home: number
+      readonly data: SessionData
+      readonly watches: boolean
+    }
   | { readonly type: 'left'; readonly session: string; readonly room: string; readonly home: number }
   /** The home took a join: the session is a member from `number` on. */
   | { readonly type: 'joined'; readonly session: string; readonly room: string; readonly number: number }
@@ -64,12 +83,17 @@ export type StateRecord =
       readonly except: readonly string[]
       readonly volatile: boolean
     }
-  /** At the home: a publish got its place. */
+  /** A notice for the members that watch, at the home and wherever it was sent from there. */
+  | { readonly type: 'noticed'; readonly room: string; readonly frame: Frame }
+  /** At the home, of which nothing was known: `epoch` names what is remembered of the room from now on. */
+  | { readonly type: 'homeOpened'; readonly room: string; readonly epoch: string }
+  /** At the home: a publish got its place, at this time. */
   | {
       readonly type: 'ordered'
       readonly room: string
       readonly frame: Frame
       readonly except: readonly string[]
+      readonly at: number
     }
   /** At the home: a volatile publish passes, without a place. */
   | {
@@ -77,6 +101,8 @@ export type StateRecord =
       readonly room: string
       readonly data: Data
       readonly except: readonly string[]
+      /** Who gets it: those with members that are not far behind. */
+      readonly slots: readonly number[]
     }
   | {
       readonly type: 'homeJoined'
@@ -84,11 +110,23 @@ export type StateRecord =
       readonly session: string
       readonly slot: number
       readonly data: SessionData
+      readonly watches: boolean
+    }
+  | {
+      readonly type: 'homeRenewed'
+      readonly room: string
+      readonly session: string
+      readonly data: SessionData
+      readonly watches: boolean
     }
   | { readonly type: 'homeLeft'; readonly room: string; readonly session: string }
-  /** Item `number` of a peer's stream is taken. */
-  | { readonly type: 'itemTaken'; readonly from: number; readonly number: number }
+  /** Item `number` of a peer's stream is taken; `check` is the rolling check over 1 … number. */
+  | { readonly type: 'itemTaken'; readonly from: number; readonly number: number; readonly check: number }
   | { readonly type: 'itemsReceived'; readonly to: number; readonly count: number }
+  /** The memory that the streams with a peer are with from now on. */
+  | { readonly type: 'peerMet'; readonly slot: number; readonly epoch: string }
+  /** A peer is past its bound: room messages behind item `after` are taken back, its members are gone. */
+  | { readonly type: 'peerCut'; readonly slot: number; readonly after: number }
   /** A peer lost its memory: its streams begin again, its members are gone. */
   | { readonly type: 'peerReset'; readonly slot: number }
 

@@ -30,7 +30,10 @@ export class Runner {
         )
       }
       case 'message': {
-        const message = Object.freeze({ id: `${session.id}:${task.number}`, redelivered: false })
+        const message = Object.freeze({
+          id: `${session.id}:${task.number}`,
+          redelivered: task.number <= session.redeliveredUpTo,
+        })
         return this.#event(session, app, task.event.name, [...task.event.args, message])
       }
       case 'volatile':

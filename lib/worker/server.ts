@@ -14,19 +14,17 @@ import {
   type Question as RoomQuestion,
 } from '../bus/questions.ts'
 import { type Code, LimpetError } from '../wire/codes.ts'
-import { parseFrame } from '../wire/frames.ts'
 import type { Admitted } from './admission.ts'
-import type { HelloInfo, HistoryEntry, Member, RawEngine, Room } from './api.ts'
+import type { HelloInfo, RawEngine, Room } from './api.ts'
 import { type AppContext, AppSession } from './app-session.ts'
-import { answerAtHome, HISTORY_LIMIT_MAX } from './home.ts'
+import { pageOf, rangeOf } from './history-page.ts'
+import { answerAtHome } from './home.ts'
 import { frameOf, jsonObject } from './outgoing.ts'
 import { isRoomName, type Rooms } from './room.ts'
 import { Target } from './room-target.ts'
 import { isThenable, Runner } from './runner.ts'
 import type { Session } from './session.ts'
 import type { AppPorts, Sessions } from './sessions.ts'
-
-const HISTORY_DEFAULT = 50
 
 /** What an operator wants to see at the usual level: somebody broke the protocol, or messages were given up. */
 const LOUD = new Set<string>([
@@ -56,6 +54,7 @@ export class AppServer {
   #context: AppContext | null = null
   #admit: ((hello: HelloInfo) => unknown) | null = null
   readonly #wire: ((session: AppSession) => unknown)[] = []
+  #publicFields: readonly string[] = []
   pages: PageHandler | null = null
   ready = false
 
@@ -67,10 +66,9 @@ export class AppServer {
   }
 
   /** What the sessions need of an application, and of this process. */
-  appPorts(ids: Pick<AppPorts, 'hashKey' | 'newId'>, homeOf: (room: string) => number): AppPorts {
+  appPorts(ids: Pick<AppPorts, 'hashKey' | 'newId'>): AppPorts {
     return {
       ...ids,
-      homeOf,
       refused: (link, code, reason) => {
         this.log[LOUD.has(code) ? 'info' : 'debug'](
           { code, reason, address: link.address },
@@ -83,6 +81,11 @@ export class AppServer {
       admit: (hello) => this.#admission(hello),
       wire: (session) => this.#wireSession(session),
       run: (session, task) => this.#runner.run(session, task),
+      poisoned: (session, event) =>
+        this.log.error(
+          { session: session.id, event: event.slice(0, 64) },
+          'a message is skipped: the process died each time it was handled',
+        ),
       isConcurrent: (session, event) =>
         (session.handle as AppSession).handlersOf(event, false)[0]?.concurrent === true,
     }
@@ -90,6 +93,7 @@ export class AppServer {
 
   bind(ports: ServerPorts): void {
     this.#ports = ports
+    ports.rooms.publicFields = this.#publicFields
     const broadcast = this.#broadcast.bind(this)
     this.#context = { sessions: ports.sessions, rooms: ports.rooms, broadcast }
   }
@@ -116,6 +120,16 @@ export class AppServer {
     return new Target(this.#broadcast.bind(this), room)
   }
 
+  publicData(...fields: string[]): this {
+    if (!fields.every((field) => typeof field === 'string'))
+      throw new LimpetError('arguments_invalid', 'publicData takes names of fields')
+    if (this.ready)
+      throw new LimpetError('arguments_invalid', 'publicData belongs to where the application is loaded')
+    this.#publicFields = fields
+    if (this.#ports) this.#ports.rooms.publicFields = fields
+    return this
+  }
+
   room(name: string): Room {
     return {
       count: async () => {
@@ -124,15 +138,10 @@ export class AppServer {
       },
       members: async () => {
         const reply = await this.#ask({ kind: 'members', room: name })
-        return reply.kind === 'members' ? (reply.members as Member[]) : []
+        return reply.kind === 'members' ? [...reply.members] : []
       },
-      history: async ({ limit = HISTORY_DEFAULT } = {}) => {
-        if (!Number.isInteger(limit) || limit < 1 || limit > HISTORY_LIMIT_MAX) {
-          throw new LimpetError('arguments_invalid', `limit is a whole number from 1 to ${HISTORY_LIMIT_MAX}`)
-        }
-        const reply = await this.#ask({ kind: 'history', room: name, limit })
-        return reply.kind === 'history' ? reply.entries.flatMap(historyEntry) : []
-      },
+      history: async (options) =>
+        pageOf(await this.#ask({ kind: 'history', room: name, ...rangeOf(options) })),
     }
   }
 
@@ -161,9 +170,12 @@ export class AppServer {
     if (!isRoomName(question.room)) throw new LimpetError('room_invalid')
     const { homeOf, bus, sessions } = this.#bound
     const home = homeOf(question.room)
-    if (home === sessions.state.slot) return answerAtHome(sessions.state, question)
-    const reply = decodeReply(await bus.ask(home, encodeQuestion(question)))
+    const reply =
+      home === sessions.state.slot
+        ? this.#answer(question)
+        : decodeReply(await bus.ask(home, encodeQuestion(question)))
     if (!reply) throw new LimpetError('room_unavailable')
+    if (reply.kind === 'refused') throw new LimpetError(reply.code, reply.message)
     return reply
   }
 
@@ -171,7 +183,12 @@ export class AppServer {
   async answer(data: Uint8Array): Promise<Uint8Array> {
     const question = decodeQuestion(data)
     if (!question) throw new LimpetError('arguments_invalid')
-    return encodeReply(answerAtHome(this.#bound.sessions.state, question))
+    return encodeReply(this.#answer(question))
+  }
+
+  #answer(question: RoomQuestion): Reply {
+    const { sessions } = this.#bound
+    return answerAtHome(sessions.state, question, sessions.now())
   }
 
   // — the sessions' side —
@@ -222,10 +239,4 @@ export class AppServer {
     }
     app.wiring = false
   }
-}
-
-function historyEntry(entry: { number: number; frame: string | Uint8Array }): HistoryEntry[] {
-  const message = parseFrame(entry.frame, 'server')
-  if (message?.type !== 'event') return []
-  return [{ number: entry.number, name: message.event.name, args: message.event.args }]
 }

@@ -21,8 +21,8 @@ export type Phase =
 export interface Membership {
   standing: 'joining' | 'member' | 'left'
   answersDue: number
-  /** What the home was told of the session: joining again renews it. */
-  data: Readonly<SessionData>
+  /** It is told who comes and goes. */
+  watches: boolean
 }
 
 /** What waits for its turn in a session, in order. */
@@ -92,11 +92,13 @@ export class Session {
   /** Last attempts of instances before the current one, newest last: a late hello of theirs cannot take over. */
   formerAttempts: Map<string, number> | null = null
   rooms: Map<string, Membership> | null = null
+  /** Messages whose process died: how often each was begun again. */
+  attempts: Map<number, number> | null = null
 
   // Of this process.
   link: Link | null = null
-  /** Frames 1 … cursor were given to the current link. */
-  cursor = 0
+  /** Frames 1 … cursor were given to the current link; -1: there is none. */
+  cursor = -1
   /** Frames 1 … given were given to some link: the client cannot have received more. */
   given = 0
   /** Where this turn's frames stand in the shared sequence; null when none came, or the link was behind. */
@@ -119,6 +121,10 @@ export class Session {
   overflowed = false
   running = false
   reading = true
+  /** A journal brought it back, and its client has not. */
+  recovered = false
+  /** Messages 1 … n may have run in a process that died. */
+  redeliveredUpTo = 0
   /** The client said close: what it sent before is still handled, then the session ends. */
   leaving = false
   questions: Map<number, Question> | null = null
@@ -154,6 +160,8 @@ export interface Question {
 
 /** Remembered of a dead session: what a returning client is told. */
 export interface Tombstone {
+  /** A late first hello may have made it under the key of another one. */
+  readonly session: string
   readonly code: Code | (string & {})
   readonly reason: string
   /** `gone`: begin a new session; `close`: the server ended it, do not. */

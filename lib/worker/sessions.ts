@@ -1,5 +1,5 @@
 import type { Code } from '../wire/codes.ts'
-import { type Data, encodeClose, type Frame, parseFrame } from '../wire/frames.ts'
+import { type Data, encodeClose, encodeNumber, type Frame, parseFrame } from '../wire/frames.ts'
 import { Admission, type AdmissionPorts } from './admission.ts'
 import { type EndingPorts, Endings, type Farewell } from './endings.ts'
 import { Intake } from './intake.ts'
@@ -19,6 +19,11 @@ export interface SessionLimits {
   readonly takenBytes: number
 }
 
+/** How long after the cut the first client comes back: by then the next process has mostly taken over. */
+const DRAIN_MS = 100
+const RETURNS_PER_MS = 1
+const DRAIN_MS_MAX = 10_000
+
 /** The application's side, made by server.ts. Neither call throws or rejects. */
 export interface AppPorts extends AdmissionPorts, EndingPorts, TaskPorts {
   /** A link was ended with a code; for the log. */
@@ -31,6 +36,8 @@ export class Sessions implements LinkEvents {
   readonly state: WorkerState
   readonly turn: Turn
   readonly limits: SessionLimits
+  /** What a session that ends does in its rooms: set by `Rooms`. */
+  leaveRooms: (session: Session) => void = () => {}
   readonly #app: AppPorts
   readonly #now: () => number
   readonly #admission: Admission
@@ -50,6 +57,16 @@ export class Sessions implements LinkEvents {
     this.#endings = new Endings(this, app, now)
     this.#receipts = new Receipts((session) => this.#tasks.acknowledge(session), now)
     this.#admission = new Admission(this, app, now)
+  }
+
+  /** For what a record says of the time. */
+  now(): number {
+    return this.#now()
+  }
+
+  /** Random, for what a record gives a name. */
+  newId(): string {
+    return this.#app.newId()
   }
 
   /** Nothing is waiting for the clock. */
@@ -162,6 +179,21 @@ export class Sessions implements LinkEvents {
     this.turn.wake()
   }
 
+  /** Sessions that a journal brought back wait for their clients. Effects of `open` and `suspend` are possible by now. */
+  recover(): void {
+    for (const session of [...this.state.sessions.values()]) {
+      session.recovered = true
+      session.inbox.begin(session.handled, session.handledCheck)
+      // Whatever was in the outbox may have been given to a link.
+      session.given = session.outbox.end
+      this.#app.wire(session)
+      if (!session.opened) this.enqueue(session, { kind: 'lifecycle', name: 'open' })
+      if (session.phase.kind === 'suspended') this.#endings.wait(session, session.phase.since)
+      else this.#suspend(session)
+    }
+    this.#endings.remember(this.state.tombstones)
+  }
+
   // — ends —
 
   /**
@@ -172,14 +204,25 @@ export class Sessions implements LinkEvents {
     this.#endings.end(session, code, reason, says)
   }
 
-  /** The server stops: every link is told to come back later. */
-  shutDown(): void {
+  /** Counts that were to wait leave with this turn: what is known to be handled is not sent again. */
+  tellHandled(): void {
+    for (const session of this.state.sessions.values()) if (session.link) this.#tasks.acknowledge(session)
+  }
+
+  /** Every link is told to come back: each at a moment of its own where the next process is about to follow. */
+  shutDown(why: 'drain' | 'stop'): void {
+    let slot = 0
     for (const session of this.state.sessions.values()) {
       const link = this.fence(session)
-      link?.send([encodeClose('shutting_down', 'the server is stopping')])
-      link?.close()
+      if (!link) continue
+      link.send([
+        why === 'drain'
+          ? encodeNumber('drain', Math.min(DRAIN_MS_MAX, DRAIN_MS + Math.floor(slot++ / RETURNS_PER_MS)))
+          : encodeClose('shutting_down', 'the server is stopping'),
+      ])
+      link.close()
     }
-    this.#admission.shutDown()
+    this.#admission.shutDown(why === 'drain' ? 'draining' : 'shutting_down')
   }
 
   // — the clock —

@@ -2,6 +2,7 @@
  * The application's turn: what a session has taken runs one after another, and what is finished is told to the client.
  * What a handler caused and "handled" are records of the same turn.
  */
+import { CODES } from '../wire/codes.ts'
 import { type AnswerResult, encodeAnswer, encodeNumber, Frame } from '../wire/frames.ts'
 import { Deadlines } from './deadlines.ts'
 import type { Session, Task } from './session.ts'
@@ -12,7 +13,12 @@ export interface TaskPorts {
   run(session: Session, task: Task): AnswerResult | Promise<AnswerResult>
   /** May this event run beside others of its session? */
   isConcurrent(session: Session, event: string): boolean
+  /** Its handler took the process down again and again: it is skipped. For the log. */
+  poisoned(session: Session, event: string): void
 }
+
+/** How often a message is tried again whose process died while it may have been running. */
+const ATTEMPTS_MAX = 3
 
 export class Tasks {
   readonly #sessions: Sessions
@@ -63,15 +69,29 @@ export class Tasks {
   }
 
   #run(session: Session, task: Task): void {
-    const result = this.#ports.run(session, task)
+    const result = this.#perform(session, task)
     if (result instanceof Promise) void result.then((settled) => this.#settle(session, task, settled))
     else this.#settle(session, task, result)
   }
 
   #start(session: Session, task: Task): AnswerResult | Promise<AnswerResult> {
-    if (task.kind !== 'leave') return this.#ports.run(session, task)
+    if (task.kind !== 'leave') return this.#perform(session, task)
     this.#sessions.end(session, 'closed_by_client', 'the client closed the session', 'forget')
     return { ok: true, value: undefined }
+  }
+
+  /** A message whose process died is tried again, but not for ever: it may be what the process died of. */
+  #perform(session: Session, task: Task): AnswerResult | Promise<AnswerResult> {
+    if (task.kind !== 'message' || task.number > session.redeliveredUpTo)
+      return this.#ports.run(session, task)
+    const { turn } = this.#sessions
+    if ((session.attempts?.get(task.number) ?? 0) >= ATTEMPTS_MAX) {
+      this.#ports.poisoned(session, task.event.name)
+      return { ok: false, code: 'poison', message: CODES.poison.text }
+    }
+    turn.record({ type: 'attempted', session: session.id, number: task.number })
+    turn.persist()
+    return this.#ports.run(session, task)
   }
 
   /** What the handler caused and "handled" are in the same turn, so in the same batch. */

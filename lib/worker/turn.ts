@@ -34,7 +34,9 @@ export class Turn {
   readonly #ports: TurnPorts
   readonly #heardFrom = new Set<number>()
   #records: StateRecord[] = []
+  #afterwards: (() => void)[] = []
   #due = false
+  #closed = false
 
   constructor(state: WorkerState, ports: TurnPorts) {
     this.#state = state
@@ -50,12 +52,33 @@ export class Turn {
 
   /** Something is to leave that needs no record: a welcome, a count, frames a link was not ready for. */
   wake(): void {
-    if (this.#due) return
+    if (this.#due || this.#closed) return
     this.#due = true
     this.#ports.defer(() => this.commit())
   }
 
+  /** The last batch is written: what is still done in this process is done by the next one again. */
+  close(): void {
+    this.#closed = true
+    this.#records = []
+  }
+
+  /** For what tells of the state and is no frame of a session's stream: runs behind the write. */
+  afterwards(call: () => void): void {
+    this.#afterwards.push(call)
+    this.wake()
+  }
+
+  /** Writes what there is already, so that a death from here on finds it. Only between two inputs. */
+  persist(): void {
+    if (this.#records.length === 0) return
+    const records = this.#records
+    this.#records = []
+    this.#ports.journal.write(records)
+  }
+
   commit(): void {
+    if (this.#closed) return
     const state = this.#state
     while (state.overflowed.length > 0) {
       const sessions = state.overflowed
@@ -63,11 +86,10 @@ export class Turn {
       for (const session of sessions) this.#ports.overflowed(session)
     }
     this.#due = false
-    if (this.#records.length > 0) {
-      const records = this.#records
-      this.#records = []
-      this.#ports.journal.write(records)
-    }
+    this.persist()
+    const afterwards = this.#afterwards
+    this.#afterwards = []
+    for (const call of afterwards) call()
     for (const from of this.#heardFrom) this.#ports.bus.received(from, state.received(from))
     this.#heardFrom.clear()
     const dirty = state.dirty

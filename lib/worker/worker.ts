@@ -17,25 +17,23 @@ import { createLinkEngine, createRawEngine } from './engine.ts'
 import { adoptHandle } from './handle.ts'
 import { answerHealth } from './health.ts'
 import { createEdge } from './http.ts'
-import { memoryOnly } from './journal.ts'
+import { type Journal, memoryOnly } from './journal.ts'
 import { originOf } from './origin.ts'
 import { Rooms } from './room.ts'
 import { AppServer, type PageHandler } from './server.ts'
 import { Sessions } from './sessions.ts'
+import { JournalError, openSlotJournal } from './slot-journal.ts'
 import { WorkerState } from './state.ts'
+import { StateClock } from './state-clock.ts'
+import { stateLimitsOf } from './state-limits.ts'
 import { Turn } from './turn.ts'
 
-/** Rooms without members whose history a home still keeps. */
-const EMPTY_ROOMS = 1000
 /** How late a deadline may be noticed. */
 const TICK_MS = 50
 /** Largest frame between workers; a message may be larger only where `--payload-bytes` says so. */
 const BUS_FRAME_BYTES = 64 * 1024 * 1024
 /** How long a question to another worker may take. */
 const ASK_MS = 5000
-
-/** Wall time at the start, monotonic from there: a clock that is set does not cut a grace short. In ms. */
-const clock = (): number => performance.timeOrigin + performance.now()
 
 export interface WorkerParts {
   /** Runs where no application was given. */
@@ -58,6 +56,18 @@ export function runWorker(parts: WorkerParts): void {
   tell({ type: 'up' })
 }
 
+/** Settled by the primary's `recover`. */
+function turnCome(): Promise<void> {
+  return new Promise((resolve) => {
+    const heard = (message: unknown): void => {
+      if (!isToWorker(message) || message.type !== 'recover') return
+      process.off('message', heard)
+      resolve()
+    }
+    process.on('message', heard)
+  })
+}
+
 function tell(message: ToPrimary): void {
   process.send?.(message)
 }
@@ -73,7 +83,7 @@ async function start(message: Start, parts: WorkerParts): Promise<Worker> {
     return worker
   } catch (error) {
     const reason = error instanceof Error ? error.message : String(error)
-    tell({ type: 'failed', reason, fatal: error instanceof AppError })
+    tell({ type: 'failed', reason, fatal: error instanceof AppError || error instanceof JournalError })
     return new Promise(() => {})
   }
 }
@@ -91,6 +101,8 @@ class Worker {
   readonly #options: Options
   readonly #log: Logger
   readonly #state: WorkerState
+  readonly #stateClock = new StateClock()
+  #journal: Journal = memoryOnly
   readonly #turn: Turn
   readonly #sessions: Sessions
   readonly #rooms: Rooms
@@ -109,7 +121,7 @@ class Worker {
     const options = message.options as unknown as Options
     this.#options = options
     const { slot } = message
-    const { payloadBytes, outboxBytes, history, historyBytes, pingIntervalMs, pingTimeoutMs } = options
+    const { payloadBytes, pingIntervalMs, pingTimeoutMs } = options
     const engine = {
       slot,
       payloadBytes,
@@ -121,7 +133,7 @@ class Worker {
     }
     this.#raw = createRawEngine(engine)
     this.#server = new AppServer(this.#raw, log, payloadBytes)
-    this.#state = new WorkerState(slot, { outboxBytes, history, historyBytes, emptyRooms: EMPTY_ROOMS })
+    this.#state = new WorkerState(slot, stateLimitsOf(options))
     this.#turn = this.#makeTurn()
     const ids = {
       hashKey: (key: string) => createHash('sha256').update(key).digest('base64url'),
@@ -131,10 +143,12 @@ class Worker {
       this.#state,
       this.#turn,
       options,
-      this.#server.appPorts(ids, this.#homeOf),
-      clock,
+      this.#server.appPorts(ids),
+      this.#stateClock.now,
     )
-    this.#rooms = new Rooms(this.#sessions, options, this.#homeOf)
+    this.#rooms = new Rooms(this.#sessions, options, this.#homeOf, {
+      cut: (slot) => this.#bus?.cut(slot) ?? this.#state.outbox(slot).end,
+    })
     this.#links = createLinkEngine(engine, this.#sessions)
   }
 
@@ -143,7 +157,7 @@ class Worker {
   #makeTurn(): Turn {
     const { flushMs } = this.#options
     return new Turn(this.#state, {
-      journal: memoryOnly,
+      journal: { write: (batch) => this.#journal.write(batch), close: () => this.#journal.close() },
       bus: {
         flush: () => this.#bus?.flush(),
         received: (from, count) => this.#bus?.received(from, count),
@@ -167,44 +181,69 @@ class Worker {
   }
 
   async open(parts: WorkerParts): Promise<void> {
-    const bus = await this.#openMesh()
-    this.#bus = bus
-    this.#server.bind({ sessions: this.#sessions, rooms: this.#rooms, bus, homeOf: this.#homeOf })
     const { app } = this.#start
     await (app === null ? parts.builtIn(this.#server, this.#options.path) : loadApp(app, this.#server))
+    if (this.#start.waits) {
+      const come = turnCome()
+      tell({ type: 'loaded' })
+      await come
+    }
+    const { journal, epoch, damaged } = await this.#openJournal()
+    this.#journal = journal
+    const bus = await this.#openMesh(epoch)
+    this.#bus = bus
+    this.#server.bind({ sessions: this.#sessions, rooms: this.#rooms, bus, homeOf: this.#homeOf })
+    this.#server.ready = true
+    this.#sessions.recover()
+    if (damaged) for (const peer of this.#state.peers.keys()) this.#rooms.peerReset(peer)
+    this.#turn.commit()
     this.#edge = this.#makeEdge(parts.pages())
     await this.#edge.listen()
     this.#clock = setInterval(() => {
       if (!this.#sessions.idle) this.#sessions.tick()
     }, TICK_MS)
-    this.#server.ready = true
   }
 
-  #openMesh(): Promise<Bus> {
+  #openJournal(): ReturnType<typeof openSlotJournal> {
+    const { journal: directory, fsync, journalFailure } = this.#options
+    return openSlotJournal({
+      directory,
+      slot: this.#start.slot,
+      state: this.#state,
+      clock: this.#stateClock,
+      fsync,
+      onFailure: journalFailure,
+      log: this.#log,
+      changed: (failing) => tell({ type: 'journal', failing }),
+    })
+  }
+
+  #openMesh(epoch: string): Promise<Bus> {
     const { slot, generation, socketDirectory: directory } = this.#start
     return createMesh({
       slot,
       generation,
       directory,
-      epoch: randomBytes(12).toString('base64url'),
+      epoch,
       streams: this.#state,
       log: this.#log,
       askTimeoutMs: ASK_MS,
       frameBytes: Math.max(BUS_FRAME_BYTES, 2 * this.#options.payloadBytes),
       events: {
-        item: (from, number, data) => this.#item(from, number, data),
+        item: (from, number, data, check) => this.#item(from, number, data, check),
         acknowledged: (to, count) => this.#turn.record({ type: 'itemsReceived', to, count }),
         reset: (peer) => this.#rooms.peerReset(peer),
+        met: (peer, epoch) => this.#turn.record({ type: 'peerMet', slot: peer, epoch }),
         ask: (_from, data) => this.#server.answer(data),
       },
     })
   }
 
-  #item(from: number, number: number, data: Uint8Array): void {
+  #item(from: number, number: number, data: Uint8Array, check: number): void {
     const item = decodeItem(data)
-    if (item) return this.#rooms.item(from, number, item)
+    if (item) return this.#rooms.item(from, number, item, check)
     this.#log.error({ from, number }, 'a peer sent a malformed item')
-    this.#turn.record({ type: 'itemTaken', from, number })
+    this.#turn.record({ type: 'itemTaken', from, number, check })
   }
 
   #makeEdge(own: PageHandler): ReturnType<typeof createEdge> {
@@ -244,21 +283,28 @@ class Worker {
       case 'fleet':
         this.#generations = message.generations
         this.#bus?.fleet(message.generations)
+        // What a journal brought back leaves with the next flush.
+        this.#turn.wake()
         this.#edge?.fleet(message.generations)
         return
+      case 'recover':
+        return
+      case 'drain':
       case 'stop':
-        void this.#stop()
+        void this.#stop(message.type)
     }
   }
 
-  async #stop(): Promise<void> {
+  async #stop(why: 'drain' | 'stop'): Promise<void> {
     if (this.#clock) clearInterval(this.#clock)
-    // What handlers have done in this turn leaves first.
+    // What handlers have done in this turn leaves first; those that still run, run again in the next process.
+    this.#sessions.tellHandled()
     this.#turn.commit()
-    this.#sessions.shutDown()
+    this.#sessions.shutDown(why)
     this.#raw.close()
     this.#links.close()
-    this.#turn.commit()
+    this.#turn.close()
+    this.#journal.close()
     await Promise.all([this.#edge?.close(), this.#bus?.close()])
     tell({ type: 'stopped' })
     process.disconnect()

@@ -14,7 +14,15 @@ import { nothingLeft } from '../support/nothing-left.ts'
 import { seeded } from '../support/seed.ts'
 import { until } from '../support/until.ts'
 
-const HELLO: BusHello = { slot: 0, generation: 1, epoch: 'by hand', about: '', taken: 0, received: 0 }
+const HELLO: BusHello = {
+  slot: 0,
+  generation: 1,
+  epoch: 'by hand',
+  about: '',
+  taken: 0,
+  check: 0,
+  received: 0,
+}
 const ITEM = Uint8Array.of(0, 0, 0, 3, 2, 104, 105)
 
 interface Peer {

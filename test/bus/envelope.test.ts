@@ -15,7 +15,15 @@ import { Frame } from '../../lib/wire/frames.ts'
 import { forAll } from '../support/for-all.ts'
 
 const FRAME_BYTES = 1000
-const hello = { slot: 3, generation: 300, epoch: 'e1', about: '', taken: 2 ** 40, received: 7 }
+const hello = {
+  slot: 3,
+  generation: 300,
+  epoch: 'e1',
+  about: '',
+  taken: 2 ** 40,
+  check: 2 ** 32 - 1,
+  received: 7,
+}
 
 function read(chunks: Iterable<Uint8Array>, frameBytes = FRAME_BYTES): Envelope[] {
   const reader = new EnvelopeReader(frameBytes)
@@ -92,12 +100,12 @@ t.test('malformed frames', async (t) => {
     'ask without id': enclosed(4),
     'reply without ok': enclosed(5, 1),
     'hello cut short': enclosed(1, 1, 0, 5, 1, 65),
-    'hello without epoch': enclosed(1, 1, 0, 5, 0, 0, 0, 0),
-    'hello that has more committed than taken': enclosed(1, 1, 0, 5, 1, 65, 0, 1, 2),
-    'hello and more': enclosed(1, 1, 0, 5, 1, 65, 0, 2, 1, 9),
+    'hello without epoch': enclosed(1, 1, 0, 5, 0, 0, 0, 9, 0),
+    'hello that has more committed than taken': enclosed(1, 1, 0, 5, 1, 65, 0, 1, 9, 2),
+    'hello and more': enclosed(1, 1, 0, 5, 1, 65, 0, 2, 9, 1, 9),
   }
   for (const [name, bytes] of Object.entries(cases)) t.match(read([bytes]), [{ type: 'malformed' }], name)
-  t.match(read([enclosed(1, 1, 0, 5, 1, 65, 0, 2, 1)]), [{ type: 'hello' }])
+  t.match(read([enclosed(1, 1, 0, 5, 1, 65, 0, 2, 9, 1)]), [{ type: 'hello' }])
   t.match(read([enclosed(1, 2, 77)]), [{ type: 'foreign', version: 2 }], 'another version may look different')
 })
 

@@ -5,8 +5,8 @@ import type { BusHello } from '../../lib/bus/envelope.ts'
 import { type GreetingView, judge } from '../../lib/bus/greeting.ts'
 import { forAll } from '../support/for-all.ts'
 
-const base = { epoch: 'me', about: 'you', taken: 5, base: 3, end: 9 }
-const hello = { slot: 1, generation: 2, epoch: 'you', about: 'me', taken: 6, received: 4 }
+const base = { epoch: 'me', about: 'you', taken: 5, base: 3, check: 77 }
+const hello = { slot: 1, generation: 2, epoch: 'you', about: 'me', taken: 6, check: 77, received: 4 }
 
 t.test('the same two memories go on', async (t) => {
   t.strictSame(judge(hello, base), { kind: 'continue' })
@@ -14,7 +14,8 @@ t.test('the same two memories go on', async (t) => {
 })
 
 t.test('counts that cannot be', async (t) => {
-  t.strictSame(judge({ ...hello, taken: 10 }, base), { kind: 'misfit' }, 'more than was sent')
+  t.strictSame(judge(hello, { ...base, check: null }), { kind: 'misfit' }, 'more than was sent')
+  t.strictSame(judge({ ...hello, check: 78 }, base), { kind: 'misfit' }, 'other items')
   t.strictSame(judge({ ...hello, received: 2 }, base), { kind: 'misfit' }, 'what is already forgotten')
 })
 
@@ -34,9 +35,15 @@ t.test('both ends find the same, or one finds a misfit', async (t) => {
     about: fc.oneof(epoch, fc.constant('')),
     taken: fc.nat(3),
     base: fc.nat(2),
-    end: fc.integer({ min: 2, max: 4 }),
+    check: fc.constantFrom(null, 1, 2),
   })
-  const says = (view: GreetingView): BusHello => ({ ...view, slot: 0, generation: 1, received: view.taken })
+  const says = (view: GreetingView): BusHello => ({
+    ...view,
+    slot: 0,
+    generation: 1,
+    received: view.taken,
+    check: view.check ?? 0,
+  })
   forAll(t, [end, end], (a, b) => {
     const meets = [judge(says(a), b), judge(says(b), a)].filter(({ kind }) => kind === 'meet')
     assert.ok(meets.length !== 1)

@@ -1,7 +1,8 @@
 import assert from 'node:assert/strict'
 import fc from 'fast-check'
 import t from 'tap'
-import { decodeItem, encodeItem, type Item } from '../../lib/bus/items.ts'
+import { decodeItem, encodeItem, frameOfItem, type Item, kindOfItem } from '../../lib/bus/items.ts'
+import { Frame } from '../../lib/wire/frames.ts'
 import { forAll } from '../support/for-all.ts'
 
 /** Objects as anybody makes them: with a prototype. */
@@ -26,17 +27,31 @@ const item: fc.Arbitrary<Item> = fc.oneof(
     except,
     volatile: fc.boolean(),
   }),
-  record({ kind: fc.constant('join' as const), room: text, session: text, data }),
+  record({
+    kind: fc.constantFrom('join' as const, 'renew' as const),
+    room: text,
+    session: text,
+    data,
+    watches: fc.boolean(),
+  }),
   record({ kind: fc.constant('leave' as const), room: text, session: text }),
   record({ kind: fc.constant('joined' as const), room: text, session: text, number }),
+  record({ kind: fc.constant('cut' as const) }),
+  record({ kind: fc.constant('notice' as const), room: text, frame: text }),
 )
 
 t.test('every item comes back as it was', async (t) => {
-  forAll(t, [item], (item) => assert.deepStrictEqual(decodeItem(encodeItem(item)), item), 1000)
+  const check = (item: Item): void => {
+    const bytes = encodeItem(item)
+    assert.deepStrictEqual(decodeItem(bytes), item)
+    assert.equal(kindOfItem(bytes), item.kind)
+    assert.deepStrictEqual({ ...frameOfItem(item) }, { ...new Frame(bytes) })
+  }
+  forAll(t, [item], check, 1000)
 })
 
 t.test('bytes that nobody encoded never throw', async (t) => {
-  const kind = fc.integer({ min: 0, max: 6 })
+  const kind = fc.integer({ min: 0, max: 9 })
   const kindly = fc
     .tuple(kind, fc.uint8Array({ maxLength: 60 }))
     .map(([k, rest]) => Uint8Array.of(k, ...rest))
@@ -63,7 +78,14 @@ t.test('malformed', async (t) => {
   t.equal(decodeItem(Uint8Array.of(publish[0]!, 4, ...publish.subarray(2))), null, 'an unknown flag')
   t.equal(decodeItem(Uint8Array.of(...publish, 0xff)), null, 'text that is not UTF-8')
   for (const body of ['[]', 'null', '1', '{', ''])
-    t.equal(decodeItem(Uint8Array.of(2, 1, 114, 1, 115, ...Buffer.from(body))), null, `data ${body}`)
+    for (const kind of [2, 7])
+      t.equal(decodeItem(Uint8Array.of(kind, 0, 1, 114, 1, 115, ...Buffer.from(body))), null, `data ${body}`)
+  t.ok(decodeItem(Uint8Array.of(2, 1, 1, 114, 1, 115, ...Buffer.from('{}'))))
+  t.equal(
+    decodeItem(Uint8Array.of(2, 2, 1, 114, 1, 115, ...Buffer.from('{}'))),
+    null,
+    'an unknown flag of a join',
+  )
 })
 
 t.test('compact', async (t) => {

@@ -1,4 +1,4 @@
-import { existsSync, readdirSync } from 'node:fs'
+import { existsSync, readdirSync, writeFileSync } from 'node:fs'
 import { connect as dial, type Socket } from 'node:net'
 import { join } from 'node:path'
 import t from 'tap'
@@ -207,7 +207,7 @@ t.test('a peer that does not read: items stay in the outbox, and go on by themse
   const directory = socketDirectory(t)
   const b = await startMeshWorker({ slot: 1, directory, writeBytes: 64 * 1024 })
   const socket: Socket = dial(join(directory, 'bus-1-1'))
-  const hello = { slot: 0, generation: 1, epoch: 'by hand', about: '', taken: 0, received: 0 }
+  const hello = { slot: 0, generation: 1, epoch: 'by hand', about: '', taken: 0, check: 0, received: 0 }
   socket.write(encodeBusHello(hello))
   await until(() => b.bus.figures.peersConnected === 1)
   const text = 'x'.repeat(1000)
@@ -259,6 +259,22 @@ t.test('close leaves nothing, and is final', async (t) => {
   b.send(2, 'goes on')
   await until(() => c.logOf(1).length === 1)
   t.equal(b.logOf(0).length, 100)
+})
+
+t.test('sockets of dead generations go when the primary has said who holds the slot', async (t) => {
+  const directory = socketDirectory(t)
+  const a = await startMeshWorker({ slot: 1, directory, generation: 12 })
+  // As `kill -9` leaves them, the later ones alive or not ours to judge.
+  const dead = ['bus-1-1', 'http-1-11']
+  const others = ['bus-0-1', 'bus-1-13', 'http-11-1', 'notes', 'bus-1-1.txt']
+  for (const name of [...dead, ...others]) writeFileSync(join(directory, name), '')
+  a.bus.fleet([0, 11])
+  await pause(20)
+  t.strictSame(readdirSync(directory).sort(), [...dead, ...others, 'bus-1-12'].sort(), 'the former may live')
+  a.bus.fleet([0, 12])
+  await until(() => dead.every((name) => !existsSync(join(directory, name))))
+  t.strictSame(readdirSync(directory).sort(), [...others, 'bus-1-12'].sort())
+  await a.bus.close()
 })
 
 t.test('a socket that cannot be made', async (t) => {

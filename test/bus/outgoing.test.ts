@@ -14,10 +14,12 @@ function make(items: number) {
     writes: 0,
     bytesSent: 0,
     peersConnected: 0,
+    peersOverflowed: 0,
+    cuts: 0,
   }
   const outbox = new Outbox<Frame>()
   for (let n = 1; n <= items; n++) outbox.append(new Frame(Uint8Array.of(n)))
-  const outgoing = new Outgoing(1000, figures)
+  const outgoing = new Outgoing(0, 1000, figures)
   /** What leaves: items as their number, notes as `?id`. */
   const leaves = (budget = 1e6): (number | string)[] => {
     const batch = new Batch()
@@ -57,6 +59,39 @@ t.test('notes keep their place', async (t) => {
   outgoing.due = 4
   t.strictSame(leaves(), [3, '?3', 4])
   t.equal(outgoing.notes.bytes, 0)
+})
+
+t.test('a note behind items that were taken back leaves behind those that are left', async (t) => {
+  const { outbox, outgoing, leaves, note } = make(4)
+  outgoing.notes.push(note(1, 4))
+  outbox.takeBack(1)
+  outbox.append(new Frame(Uint8Array.of(9)))
+  outgoing.due = 1
+  t.strictSame(leaves(), [1])
+  outgoing.due = 2
+  t.strictSame(leaves(), [9, '?1'])
+})
+
+t.test('cut off: what has not gone out waits for the next commit, and then for the peer', async (t) => {
+  const { figures, outbox, outgoing, leaves } = make(4)
+  outgoing.commit(4)
+  t.strictSame(leaves(1), [1])
+  t.equal(outgoing.cut(), 1)
+  outbox.takeBack(1)
+  outbox.append(new Frame(Uint8Array.of(9)))
+  t.strictSame(leaves(), [])
+  outgoing.received(1)
+  outgoing.commit(2)
+  outgoing.commit(3)
+  outgoing.received(1)
+  t.match(figures, { cuts: 1, peersOverflowed: 1 })
+  outgoing.received(2)
+  t.match(figures, { cuts: 1, peersOverflowed: 0 })
+  outgoing.cut()
+  outgoing.cut()
+  t.match(figures, { cuts: 3, peersOverflowed: 1 })
+  outgoing.reset()
+  t.match(figures, { cuts: 3, peersOverflowed: 0 })
 })
 
 t.test('by cursor within the budget, again after a reconnect', async (t) => {

@@ -1,12 +1,12 @@
 /** As much of the server as the chat uses, in memory: one order per room, handlers of a session one by one. */
-import type { HelloInfo, HistoryEntry, Member, Server } from '../../lib/index.ts'
+import type { HelloInfo, HistoryEntry, HistoryPage, Member, Server } from '../../lib/index.ts'
 import { LimpetError } from '../../lib/index.ts'
 
 type Handler = (...args: unknown[]) => unknown
 type Wire = (session: unknown) => void
 
 interface MemoryRoom {
-  readonly members: Map<string, { readonly peer: Peer; data: object }>
+  readonly members: Map<string, { readonly peer: Peer; readonly watches: boolean }>
   readonly history: HistoryEntry[]
 }
 
@@ -16,12 +16,12 @@ export class Peer {
   readonly received: [name: string, ...args: unknown[]][] = []
   readonly handlers = new Map<string, Handler>()
   readonly id: string
-  data: object
-  state: 'connected' | 'closed' = 'connected'
+  data: Readonly<Record<string, unknown>>
+  closed = false
   #turn: Promise<unknown> = Promise.resolve()
   #messages = 0
 
-  constructor(id: string, data: object) {
+  constructor(id: string, data: Readonly<Record<string, unknown>>) {
     this.id = id
     this.data = data
   }
@@ -30,12 +30,6 @@ export class Peer {
   ask(name: string, ...args: unknown[]): Promise<unknown> {
     const info = { id: `${this.id}.${++this.#messages}`, redelivered: false }
     return this.#inTurn(() => this.handlers.get(name)?.(...args, info))
-  }
-
-  /** The session ends: at once for whoever asks its state, in its turn for the handler of `close`. */
-  end(): Promise<unknown> {
-    this.state = 'closed'
-    return this.#inTurn(() => this.handlers.get('close')?.({ code: 'closed_by_client', reason: '' }))
   }
 
   #inTurn(act: () => unknown): Promise<unknown> {
@@ -50,6 +44,7 @@ export class MemoryServer {
   #admit: (hello: HelloInfo) => unknown = () => ({})
   #wire: Wire = () => {}
   #peers = 0
+  #public: readonly string[] = []
   /** Called before the home answers a question: a test may let something happen in between. */
   beforeAnswer: () => void = () => {}
   /** What the app handed to `server.http`. */
@@ -66,10 +61,14 @@ export class MemoryServer {
         this.#wire = wire
         return api
       },
+      publicData: (...fields: string[]) => {
+        this.#public = fields
+        return api
+      },
       to: (room: string) => ({ emit: (name: string, ...args: unknown[]) => this.#publish(room, name, args) }),
       room: (name: string) => ({
         members: () => this.#answer(() => this.#members(name)),
-        history: ({ limit = 50 } = {}) => this.#answer(() => this.#room(name).history.slice(-limit)),
+        history: ({ limit = 50 } = {}) => this.#answer(() => this.#history(name, limit)),
       }),
       http: (handler: Handler) => {
         this.pages = handler
@@ -81,9 +80,15 @@ export class MemoryServer {
 
   async connect(auth?: unknown): Promise<Peer> {
     const hello = { auth, address: '127.0.0.1', headers: {}, segment: 'segment' }
-    const peer = new Peer(`s${++this.#peers}`, (await this.#admit(hello)) as object)
+    const peer = new Peer(`s${++this.#peers}`, (await this.#admit(hello)) as Peer['data'])
     this.#wire(this.#session(peer))
     return peer
+  }
+
+  /** The session ends, and with it its memberships. */
+  end(peer: Peer): void {
+    peer.closed = true
+    for (const room of this.#rooms.keys()) this.#leave(room, peer)
   }
 
   #session(peer: Peer): unknown {
@@ -92,16 +97,17 @@ export class MemoryServer {
       get data() {
         return peer.data
       },
-      get state() {
-        return peer.state
-      },
       on: (name: string, handler: Handler) => peer.handlers.set(name, handler),
       update: (patch: object) => {
+        if (peer.closed) throw new LimpetError('session_closed')
+        const before = JSON.stringify(this.#shown(peer))
         peer.data = { ...peer.data, ...patch }
+        if (JSON.stringify(this.#shown(peer)) === before) return
+        for (const [name, { members }] of this.#rooms)
+          if (members.has(peer.id)) this.#notice(name, 'updated', peer)
       },
-      join: (room: string) =>
-        this.#answer(() => void this.#room(room).members.set(peer.id, { peer, data: peer.data })),
-      leave: (room: string) => this.#answer(() => void this.#room(room).members.delete(peer.id)),
+      join: (room: string, { presence = false } = {}) => this.#answer(() => this.#join(room, peer, presence)),
+      leave: (room: string) => this.#answer(() => this.#leave(room, peer)),
       to: this.api.to,
     }
   }
@@ -112,8 +118,32 @@ export class MemoryServer {
     return answer()
   }
 
+  #join(name: string, peer: Peer, watches: boolean): void {
+    const { members } = this.#room(name)
+    const isNew = !members.has(peer.id)
+    members.set(peer.id, { peer, watches })
+    if (isNew) this.#notice(name, 'joined', peer)
+  }
+
+  #leave(name: string, peer: Peer): void {
+    if (this.#room(name).members.delete(peer.id)) this.#notice(name, 'left', peer)
+  }
+
   #members(name: string): Member[] {
-    return [...this.#room(name).members].map(([id, { data }]) => ({ id, data: { ...data } }))
+    return [...this.#room(name).members.values()].map(({ peer }) => this.#shown(peer))
+  }
+
+  #shown({ id, data }: Peer): Member {
+    return { id, data: Object.fromEntries(this.#public.map((field) => [field, data[field]])) }
+  }
+
+  #history(name: string, limit: number): HistoryPage {
+    return { entries: this.#room(name).history.slice(-limit), epoch: 'epoch', earlier: 'none' }
+  }
+
+  #notice(name: string, what: string, about: Peer): void {
+    for (const { peer, watches } of this.#room(name).members.values())
+      if (watches) peer.received.push([what, name, this.#shown(about)])
   }
 
   #publish(name: string, event: string, args: unknown[]): void {

@@ -1,16 +1,8 @@
-/** At least 200 random cuts over WebSocket: zero findings. */
+/** More than 100 cuts over WebSocket: behind counted bytes of a short conversation, then at random under load. */
 import t from 'tap'
-import { surviveCuts } from '../support/cuts.ts'
+import { prove } from '../support/journeys.ts'
 import { nothingLeft } from '../support/nothing-left.ts'
 
-t.test('WebSocket', async (t) => {
-  await surviveCuts(t, {
-    clients: 8,
-    cuts: 200,
-    limitMs: 20_000,
-    plan: { share: 1, lifeMs: 500, lifeBytes: 200_000 },
-    client: { transports: ['websocket'], connectTimeoutMs: 1000 },
-  })
-})
+t.test('WebSocket', (t) => prove(t, 'websocket', { stride: 30, clients: 8, cuts: 60, limitMs: 20_000 }))
 
 nothingLeft(t)

@@ -13,7 +13,7 @@ import {
 } from './fixtures/primary.ts'
 
 t.test('a worker killed with handovers queued: all are answered, nothing leaks', async (t) => {
-  const { port, primary } = await startPrimary(t, ['--workers', '2'])
+  const { port, primary } = await startPrimary(t, ['--workers', '2', '--park-ms', '0'])
   const home = echo(await exchange(port, [post('/api/a/', '')])).slot
   const before = openFiles()
   const pid = primary.pids[home] as number
@@ -41,6 +41,23 @@ t.test('a worker killed with handovers queued: all are answered, nothing leaks',
   t.match(again, { slot: home, body: 'x', generation: 3 }, 'forked again into its slot')
   t.not(again.pid, pid)
   await until(() => openFiles() <= before)
+})
+
+t.test('what waits for a worker that died is given to the next one', async (t) => {
+  const { port, primary } = await startPrimary(t, ['--workers', '1'])
+  process.kill(primary.pids[0] as number, 'SIGKILL')
+  await until(async () => (await exchange(port, [GET_HEALTH])).status === 503)
+  const replies = await Promise.all(
+    ['a', 'b', 'c'].map((name) => exchange(port, [post(`/api/${name}/`, name)])),
+  )
+  t.same(
+    replies.map((reply) => [reply.status, echo(reply).generation, echo(reply).body]),
+    [
+      [200, 2, 'a'],
+      [200, 2, 'b'],
+      [200, 2, 'c'],
+    ],
+  )
 })
 
 t.test('too many waiting: 503 at once', async (t) => {

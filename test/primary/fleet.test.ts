@@ -10,7 +10,7 @@ t.test('what ends a server before it serves', async (t) => {
   const end = (app: string | null, port = 0) => {
     const options = { ...optionsOf('--workers', '1'), port }
     const listening = () => t.fail('it does not serve')
-    return new Primary({ options, app, exec: EXEC, log: createLog('silent'), listening }).ended
+    return new Primary({ options, app, exec: EXEC, deal: '', log: createLog('silent'), listening }).ended
   }
   t.match(await end('dies'), {
     kind: 'failed',

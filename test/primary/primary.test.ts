@@ -24,6 +24,7 @@ t.test('states of health', async (t) => {
     options: { ...options, port },
     app: 'never-ready',
     exec: EXEC,
+    deal: '',
     log,
     listening: () => t.fail(),
   })

@@ -38,6 +38,7 @@ export class Node extends Core {
         wire: () => {},
         run: (session, task) => this.#run(app, session, task),
         isConcurrent: (_session, event) => event === 'beside',
+        poisoned: () => {},
         refused: () => {},
         ended: () => {},
         homeOf: (room) => room.charCodeAt(0) % workers,

@@ -8,7 +8,12 @@ import { World } from './world.ts'
 const STEPS_PER_WORLD = 5000
 
 const { values } = parseArgs({
-  options: { seed: { type: 'string' }, steps: { type: 'string', default: '1000000' } },
+  options: {
+    seed: { type: 'string' },
+    steps: { type: 'string', default: '1000000' },
+    /** Worlds with findings after which it stops. */
+    broken: { type: 'string', default: '10' },
+  },
 })
 const seed = values.seed === undefined ? randomInt(2 ** 31) : Number(values.seed)
 const steps = Number(values.steps)
@@ -30,7 +35,7 @@ for (let n = 0; done < steps; n++) {
   if (findings.length === 0) continue
   broken += 1
   console.log(`seed ${seed + n}, ${JSON.stringify(shape)}:`, findings.slice(0, 5))
-  if (broken >= 10) break
+  if (broken >= Number(values.broken)) break
 }
 const seconds = (performance.now() - began) / 1000
 console.log(totals)

@@ -1,9 +1,9 @@
 /** A real server: bin/serve with its workers, a journal of its own, and proof at the end that nothing of it is left. */
 import { type ChildProcess, spawn } from 'node:child_process'
-import { randomBytes } from 'node:crypto'
+import { randomBytes, randomInt } from 'node:crypto'
 import { once } from 'node:events'
 import { mkdtempSync, readdirSync, readFileSync, rmSync } from 'node:fs'
-import { connect as dial } from 'node:net'
+import { createServer, connect as dial } from 'node:net'
 import { join } from 'node:path'
 import { placeRoom, placeSegment } from '../../lib/placement.ts'
 import { childrenOf, processesWith } from './processes.ts'
@@ -23,6 +23,10 @@ export interface ClusterOptions {
   readonly env?: Readonly<Record<string, string>>
   /** Instead of bin/serve, for tests of this file. */
   readonly program?: string
+  /** Arguments of node, for all processes of the server. */
+  readonly node?: readonly string[]
+  /** One that is to be killed and started again has a `steadyPort`; default any. */
+  readonly port?: number
 }
 
 /** A line of pino. `level`: 30 info, 40 warn, 50 error, 60 fatal. */
@@ -64,37 +68,61 @@ export async function failToStart(options: ClusterOptions): Promise<{ code: numb
 export class Cluster {
   /** Holds the journal, and is the server's TMPDIR. Short: unix socket paths are bounded. */
   readonly directory = mkdtempSync('/tmp/limpet-')
-  readonly exit: Promise<number | null>
+  exit!: Promise<number | null>
   stdout = ''
   stderr = ''
-  port = 0
+  port: number
   /** `--workers` */
-  readonly slots: number
-  readonly #child: ChildProcess
+  slots: number
+  readonly #options: ClusterOptions
+  #child!: ChildProcess
   #over = false
 
-  constructor({ app, workers = 2, args = [], env = {}, program = join(ROOT, 'bin/serve') }: ClusterOptions) {
+  constructor(options: ClusterOptions) {
+    this.#options = options
+    this.slots = options.workers ?? 2
+    this.port = options.port ?? 0
+    this.#spawn()
+  }
+
+  /** kill -9 of the primary. Its workers notice by themselves; what is on disk stays. */
+  async crash(): Promise<void> {
+    this.#child.kill('SIGKILL')
+    if (!this.#ended) await once(this.#child, 'exit')
+  }
+
+  /** Starts it again, on the same port and journal; `ready` tells how that goes. */
+  again(workers = this.slots): void {
     this.slots = workers
+    this.#spawn()
+  }
+
+  #spawn(): void {
+    const { app, args = [], env = {}, program = join(ROOT, 'bin/serve'), node } = this.#options
     const options = [
       ...(app === undefined ? [] : [join(ROOT, `test/e2e/apps/${app}.js`)]),
-      ...['--port', '0', '--workers', String(workers), '--journal', this.journal],
+      ...['--port', String(this.port), '--workers', String(this.slots)],
+      ...(args.includes('--no-journal') ? [] : ['--journal', this.journal]),
       ...args,
     ]
     // tap puts its NODE_OPTIONS into every child, whatever `env` says; with them an extensionless script dies.
     // And it kills a test that is late: the server must not outlive that.
-    const command = ['--pdeathsig', 'TERM', 'env', '-u', 'NODE_OPTIONS', program, ...options]
-    this.#child = spawn('setpriv', command, {
+    const command = ['--pdeathsig', 'TERM', 'env', '-u', 'NODE_OPTIONS']
+    if (node) command.push(process.execPath, ...node)
+    this.stdout = ''
+    const child = spawn('setpriv', [...command, program, ...options], {
       cwd: this.directory,
       env: { ...process.env, ...env, TMPDIR: this.directory },
       stdio: ['ignore', 'pipe', 'pipe'],
     })
-    this.#child.stdout!.setEncoding('utf8').on('data', (text: string) => {
-      this.stdout += text
+    this.#child = child
+    child.stdout.setEncoding('utf8').on('data', (text: string) => {
+      if (child === this.#child) this.stdout += text
     })
-    this.#child.stderr!.setEncoding('utf8').on('data', (text: string) => {
+    child.stderr.setEncoding('utf8').on('data', (text: string) => {
       this.stderr += text
     })
-    this.exit = once(this.#child, 'close').then(([code]) => code as number | null)
+    this.exit = once(child, 'close').then(([code]) => code as number | null)
   }
 
   get journal(): string {
@@ -146,10 +174,13 @@ export class Cluster {
     return this.log().filter(({ level }) => level >= 40 || level === 0)
   }
 
+  get #ended(): boolean {
+    return this.#child.exitCode !== null || this.#child.signalCode !== null
+  }
+
   async ready(): Promise<void> {
     const line = /^limpet listening on http:\/\/127\.0\.0\.1:(\d+)\/$/m
-    const ended = (): boolean => this.#child.exitCode !== null || this.#child.signalCode !== null
-    await until(() => line.test(this.stdout) || ended(), READY_MS, "the server's first line")
+    await until(() => line.test(this.stdout) || this.#ended, READY_MS, "the server's first line")
     const port = line.exec(this.stdout)?.[1]
     if (port === undefined) throw new Error(`the server ended with ${await this.exit}: ${this.stderr}`)
     this.port = Number(port)
@@ -217,6 +248,19 @@ export class Cluster {
     ]).catch(() => true)
     socket.destroy()
     if (!refused) throw new Error(`port ${this.port} is still open`)
+  }
+}
+
+/** A free port that no outgoing connection takes while the server is away: they take higher ones. */
+export async function steadyPort(): Promise<number> {
+  for (;;) {
+    const port = randomInt(10_000, 30_000)
+    const server = createServer().listen(port, '127.0.0.1')
+    const free = await once(server, 'listening').catch(() => null)
+    if (!free) continue
+    server.close()
+    await once(server, 'close')
+    return port
   }
 }
 

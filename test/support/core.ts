@@ -5,7 +5,7 @@
 import type { IncomingHttpHeaders } from 'node:http'
 import { pino } from 'pino'
 import { decodeItem } from '../../lib/bus/items.ts'
-import { checksum } from '../../lib/wire/checksum.ts'
+import { checksum, roll } from '../../lib/wire/checksum.ts'
 import {
   type Data,
   encodeEvent,
@@ -40,18 +40,23 @@ export const LIMITS = {
   busBytes: 1 << 20,
   history: 10,
   historyBytes: 100_000,
+  historyAgeMs: 0,
   emptyRooms: 10,
+  emptyRoomsBytes: 100_000,
+  publicBytes: 200,
 }
 
 export interface CoreParts {
   readonly slot: number
   readonly limits?: typeof LIMITS
   readonly now: () => number
-  readonly app: AppPorts
+  readonly app: AppPorts & { homeOf(room: string): number }
   readonly journal: Journal
   /** Items 1 … count of a slot's stream are committed. */
   readonly received: (from: number, count: number) => void
   readonly flushed?: () => void
+  /** As `Bus.cut`; without it the streams are cut where `busDeliver` stands. */
+  readonly cut?: (to: number) => number
 }
 
 export class Core {
@@ -65,7 +70,7 @@ export class Core {
   /** Items of each stream that have left and are not yet taken: to slot → numbers sent so far. */
   readonly busCursor = new Map<number, number>()
 
-  constructor({ slot, limits = LIMITS, now, app, journal, received, flushed = () => {} }: CoreParts) {
+  constructor({ slot, limits = LIMITS, now, app, journal, received, flushed = () => {}, cut }: CoreParts) {
     this.slot = slot
     this.state = new WorkerState(slot, limits)
     this.turn = new Turn(this.state, {
@@ -84,7 +89,9 @@ export class Core {
       },
     })
     this.sessions = new Sessions(this.state, this.turn, limits, app, now)
-    this.rooms = new Rooms(this.sessions, limits, app.homeOf)
+    this.rooms = new Rooms(this.sessions, limits, app.homeOf, {
+      cut: cut ?? ((to) => Math.max(this.busCursor.get(to) ?? 0, this.state.outbox(to).base)),
+    })
   }
 
   commit(): void {
@@ -99,9 +106,10 @@ export class Core {
     const next = Math.max(this.busCursor.get(to.slot) ?? 0, outbox.base) + 1
     if (next > outbox.end) return false
     this.busCursor.set(to.slot, next)
-    const item = decodeItem(outbox.at(next).data as Uint8Array)
+    const { data, crc } = outbox.at(next)
+    const item = decodeItem(data as Uint8Array)
     if (!item) throw new Error('an item that cannot be decoded')
-    to.rooms.item(this.slot, next, item)
+    to.rooms.item(this.slot, next, item, roll(to.state.receivedCheck(this.slot), crc))
     return true
   }
 }
@@ -111,7 +119,12 @@ export interface TestWorkerOptions {
   /** All workers by slot; the new one puts itself in. */
   readonly fleet?: TestWorker[]
   readonly limits?: Partial<typeof LIMITS>
+  /** A journal of the test's own. */
+  readonly write?: (batch: readonly StateRecord[]) => void
+  readonly homeOf?: (room: string) => number
 }
+
+const farOrNear = (room: string): number => (room.startsWith('far') ? 1 : 0)
 
 /** A core with the real application server. Rooms named `far…` have their home in slot 1, all others in slot 0. */
 export class TestWorker extends Core {
@@ -128,23 +141,28 @@ export class TestWorker extends Core {
   readonly apps: AppSession[] = []
   readonly seen: string[] = []
 
-  constructor({ slot = 0, fleet = [], limits = {} }: TestWorkerOptions = {}) {
+  constructor({ slot = 0, fleet = [], limits = {}, homeOf = farOrNear, write }: TestWorkerOptions = {}) {
     const clock = { now: 1_000_000 }
     const complete = { ...LIMITS, ...limits }
     const logged: TestWorker['logged'] = []
     const log = pino({ level: 'trace' }, { write: (line) => void logged.push(JSON.parse(line)) })
     const engine = { on() {}, opts: {} } as unknown as RawEngine
     const server = new AppServer(engine, log, complete.payloadBytes)
-    const homeOf = (room: string) => (room.startsWith('far') ? 1 : 0)
     let ids = 0
-    const app = server.appPorts({ hashKey: hashOf, newId: () => `session${slot}-${++ids}` }, homeOf)
+    const app = server.appPorts({ hashKey: hashOf, newId: () => `session${slot}-${++ids}` })
     const batches: (readonly StateRecord[])[] = []
     super({
       slot,
       limits: complete,
       now: () => clock.now,
-      app,
-      journal: { write: (batch) => void batches.push(batch), close() {} },
+      app: { ...app, homeOf },
+      journal: {
+        write: (batch) => {
+          batches.push(batch)
+          write?.(batch)
+        },
+        close() {},
+      },
       received: (from, count) => fleet[from]?.turn.record({ type: 'itemsReceived', to: slot, count }),
     })
     this.clock = clock

@@ -3,15 +3,17 @@
  * received on either side goes into a history.
  */
 import { createHash } from 'node:crypto'
-import { type Client, type ClientOptions, connect } from '../../lib/client/index.ts'
-import type { History } from './history.ts'
+import { connectIn } from '../../lib/client/client.ts'
+import type { Client, ClientOptions } from '../../lib/client/index.ts'
+import type { Fate, History } from './history.ts'
+import { TestPage } from './page.ts'
 import type { Random } from './seed.ts'
 import { until, within } from './until.ts'
 
 /** Bytes of the messages, both ways; the largest is several TCP segments. */
 const SIZES = [1, 40, 300, 1500, 6000]
 /** To stop under load and to ask for the server's memory. */
-const CALM_MS = 15_000
+const CALM_MS = 20_000
 
 interface ServerLog {
   readonly sent: [number: number, digest: string][]
@@ -21,17 +23,25 @@ interface ServerLog {
 export interface LoadOptions {
   readonly everyMs: number
   /** Publishes into this room, too. */
-  readonly room?: string
+  readonly room?: string | undefined
+  /** Bytes of the messages; default up to several TCP segments. */
+  readonly sizes?: readonly number[]
+  /** How much faster than ours the client's clock runs; default 1. */
+  readonly speed?: number | undefined
   readonly client: Partial<ClientOptions>
 }
 
 export class LoadedClient {
   readonly name: string
   readonly client: Client
+  readonly page: TestPage
   /** Suspends and resumes seen by the application. */
   suspends = 0
   resumes = 0
   discontinuities: string[] = []
+  /** Messages sent and received. */
+  up = 0
+  down = 0
   readonly #history: History
   readonly #random: Random
   readonly #options: LoadOptions
@@ -39,6 +49,8 @@ export class LoadedClient {
   readonly #pending = new Set<Promise<unknown>>()
   #timer: NodeJS.Timeout | undefined
   #sent = 0
+  /** Messages 1 … settled belong to sessions that were lost. */
+  #settled = 0
   #said = 0
 
   /** @param peers names of all members of the room */
@@ -55,14 +67,24 @@ export class LoadedClient {
     this.#random = random
     this.#options = options
     this.#peers = peers
-    this.client = connect(url, { reconnectDelayMs: 20, reconnectDelayMaxMs: 200, ...options.client })
+    const { speed = 1 } = options
+    this.page = new TestPage(speed)
+    const delays = { reconnectDelayMs: 20 * speed, reconnectDelayMaxMs: 200 * speed }
+    this.client = connectIn(this.page.surroundings, url, { ...delays, ...options.client })
     this.#listen()
+  }
+
+  /** Into its room, if it has one. */
+  async enter(): Promise<void> {
+    const { room } = this.#options
+    if (room === undefined) return
+    await within(this.client.emitWithAck('enter', room), CALM_MS, `${this.name}: the room`)
   }
 
   async start(): Promise<void> {
     const { everyMs } = this.#options
-    await within(this.client.emitWithAck('start', everyMs, SIZES), CALM_MS, `${this.name}: the start`)
-    this.#timer = setInterval(() => this.#burst(), everyMs)
+    await within(this.client.emitWithAck('start', everyMs, this.#sizes), CALM_MS, `${this.name}: the start`)
+    this.#timer = setInterval(() => this.burst(), everyMs)
   }
 
   /** No more sends; resolves when both sides have everything, and puts the server's memory into the history. */
@@ -70,10 +92,20 @@ export class LoadedClient {
     clearInterval(this.#timer)
     this.#timer = undefined
     await within(this.client.emitWithAck('stop'), CALM_MS, `${this.name}: the stop`)
-    await within(Promise.all(this.#pending), CALM_MS, `${this.name}: all answers`)
     // Its answer is behind all that was sent down, its question behind all that was sent up.
-    const log = (await within(this.client.emitWithAck('log'), CALM_MS, `${this.name}: the log`)) as ServerLog
-    for (const [n, digest] of log.sent) this.#history.sent(`${this.name} down`, String(n), digest)
+    await this.record(this.client)
+  }
+
+  /**
+   * Puts the server's memory into the history.
+   * @param asker a session in the same segment; where it is not this one, everything must have arrived
+   */
+  async record(asker: Client): Promise<void> {
+    await within(Promise.all(this.#pending), CALM_MS, `${this.name}: all answers`)
+    const asked = asker.emitWithAck('log', this.client.id)
+    const log = (await within(asked, CALM_MS, `${this.name}: the log`)) as ServerLog
+    for (const [n, digest] of log.sent)
+      this.#history.sent(`${this.name} down`, String(n), digest, false, this.client.id ?? '')
     for (const [n, digest] of log.received) this.#history.received(`${this.name} up`, String(n), digest)
   }
 
@@ -88,13 +120,21 @@ export class LoadedClient {
     const { client, name } = this
     const history = this.#history
     client.on('down', (n: unknown, content: unknown) => {
+      this.down += 1
       history.received(`${name} down`, String(n), digestOf(content))
     })
     client.on('said', (_room: unknown, id: unknown, content: unknown) => {
+      this.down += 1
       const from = String(id).split('/')[0]
       history.received(`room ${from} > ${name}`, String(id), digestOf(content))
     })
-    const note = (): void => history.session(`${name} down`, client.id ?? '')
+    const note = (): void => {
+      const id = client.id ?? ''
+      history.session(`${name} down`, id)
+      const owner = (pid: unknown): void => history.owner(id, `worker ${pid}`)
+      // A session that is lost before it answers has no owner to tell of.
+      client.emitWithAck('pid').then(owner, () => {})
+    }
     client.on('connect', note)
     client.on('resume', () => {
       this.resumes += 1
@@ -103,18 +143,30 @@ export class LoadedClient {
     client.on('suspend', () => {
       this.suspends += 1
     })
-    client.on('discontinuity', ({ code }) => {
+    client.on('discontinuity', ({ code, pending }) => {
       this.discontinuities.push(code)
-      for (const direction of ['up', 'down']) history.discontinuity(`${name} ${direction}`)
+      this.#told(pending.filter((send) => send.name === 'up').map(({ fate }) => fate))
+      for (const direction of ['up', 'down']) history.discontinuity(`${name} ${direction}`, code)
     })
     client.on('close', ({ code }) => {
+      clearInterval(this.#timer)
+      history.closed(`${name} down`)
       if (code !== 'closed_by_client') this.discontinuities.push(`close ${code}`)
     })
   }
 
+  /** The session's last messages have these fates, those before them were delivered. */
+  #told(fates: readonly Fate[]): void {
+    const first = this.#sent - fates.length + 1
+    for (let n = this.#settled + 1; n <= this.#sent; n++)
+      this.#history.told(`${this.name} up`, String(n), fates[n - first] ?? 'delivered')
+    this.#settled = this.#sent
+  }
+
   /** One message, now and then a question, now and then one to the room. */
-  #burst(): void {
+  burst(): void {
     const random = this.#random
+    this.up += 1
     const n = String(++this.#sent)
     const content = this.#content()
     const asks = random.chance(0.2)
@@ -124,6 +176,7 @@ export class LoadedClient {
 
     const { room } = this.#options
     if (room === undefined || !random.chance(0.2)) return
+    this.up += 1
     const id = `${this.name}/${++this.#said}`
     const said = this.#content()
     for (const peer of this.#peers) this.#history.sent(`room ${this.name} > ${peer}`, id, digestOf(said))
@@ -144,9 +197,13 @@ export class LoadedClient {
     void answered.finally(() => this.#pending.delete(answered))
   }
 
+  get #sizes(): readonly number[] {
+    return this.#options.sizes ?? SIZES
+  }
+
   #content(): string | Uint8Array {
     const random = this.#random
-    const size = random.pick(SIZES)
+    const size = random.pick(this.#sizes)
     return random.chance(0.3)
       ? new Uint8Array(size).fill(random.int(0, 255))
       : random.pick(['x', 'é', '\u001e']).repeat(size)

@@ -6,6 +6,7 @@ import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { type MeshWorker, type MeshWorkerOptions, startMeshWorker } from './mesh-worker.ts'
 import { Pipe } from './pipe.ts'
+import type { Random } from './seed.ts'
 
 /** After how many bytes a connection ends. */
 export interface Life {
@@ -17,6 +18,22 @@ export type FleetOptions = Omit<MeshWorkerOptions, 'slot' | 'directory'>
 
 interface Teardown {
   teardown(fn: () => Promise<void> | void): void
+}
+
+export interface Pair {
+  readonly from: number
+  readonly to: number
+}
+
+export function pairsOf(fleet: MeshFleet): Pair[] {
+  const slots = [...fleet.workers.keys()]
+  return slots.flatMap((from) => slots.filter((to) => to !== from).map((to) => ({ from, to })))
+}
+
+/** Most connections end after some thousand bytes, some within the hellos. */
+export function cutsAnywhere(random: Random): () => Life {
+  const bytes = (): number => (random.chance(0.3) ? random.int(0, 120) : random.int(100, 40_000))
+  return () => ({ up: bytes(), down: bytes() })
 }
 
 /** A directory whose name is short enough for sockets; removed behind the test. */

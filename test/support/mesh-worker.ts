@@ -9,7 +9,10 @@ import { Outbox } from '../../lib/wire/stream.ts'
 export interface PeerState {
   outbox: Outbox<Frame>
   received: number
+  check: number
   epoch: string | null
+  /** Items that were made for it. */
+  said: number
   /** The items taken from it, as text. */
   log: string[]
 }
@@ -60,6 +63,10 @@ export class MeshWorker implements BusStreams {
     return this.peer(from).received
   }
 
+  receivedCheck(from: number): number {
+    return this.peer(from).check
+  }
+
   epoch(slot: number): string | null {
     return this.peer(slot).epoch
   }
@@ -71,6 +78,14 @@ export class MeshWorker implements BusStreams {
   send(to: number, text: string): void {
     this.outbox(to).append(new Frame(Buffer.from(text)))
     this.#wake()
+  }
+
+  /** Takes back what has not left, but for every third item, and says so in its place. */
+  cut(to: number): void {
+    const outbox = this.outbox(to)
+    for (const item of outbox.takeBack(this.bus.cut(to)))
+      if (Number.parseInt(String(item.data), 10) % 3 === 0) outbox.append(item)
+    this.send(to, 'cut')
   }
 
   /** What a process that dies now would leave behind. */
@@ -85,7 +100,7 @@ export class MeshWorker implements BusStreams {
 
   get events(): BusEvents {
     return {
-      item: (from, number, data) => this.#item(from, number, data),
+      item: (from, number, data, check) => this.#item(from, number, data, check),
       acknowledged: (to, count) => {
         this.acknowledgements.push(count)
         this.outbox(to).acknowledge(count)
@@ -93,7 +108,7 @@ export class MeshWorker implements BusStreams {
       },
       reset: (slot) => {
         this.resets.push(slot)
-        this.#peers.set(slot, { outbox: new Outbox<Frame>(), received: 0, epoch: null, log: [] })
+        this.#peers.set(slot, freshPeer())
         this.#wake()
       },
       ask: (from, data) => this.answer(from, data),
@@ -122,16 +137,17 @@ export class MeshWorker implements BusStreams {
   peer(slot: number): PeerState {
     let peer = this.#peers.get(slot)
     if (!peer) {
-      peer = { outbox: new Outbox<Frame>(), received: 0, epoch: null, log: [] }
+      peer = freshPeer()
       this.#peers.set(slot, peer)
     }
     return peer
   }
 
-  #item(from: number, number: number, data: Uint8Array): void {
+  #item(from: number, number: number, data: Uint8Array, check: number): void {
     const peer = this.peer(from)
     if (number !== peer.received + 1) throw new Error(`item ${number} behind ${peer.received}`)
     peer.received = number
+    peer.check = check
     peer.log.push(Buffer.from(data).toString())
     this.#heardFrom.add(from)
     this.#wake()
@@ -162,14 +178,17 @@ export class MeshWorker implements BusStreams {
   }
 }
 
+function freshPeer(): PeerState {
+  return { outbox: new Outbox<Frame>(), received: 0, check: 0, epoch: null, said: 0, log: [] }
+}
+
 function copyOf(peers: Map<number, PeerState>): Map<number, PeerState> {
   return new Map(
-    [...peers].map(([slot, { outbox, received, epoch, log }]) => {
+    [...peers].map(([slot, { outbox, log, ...rest }]) => {
       const copy = new Outbox<Frame>()
-      copy.base = outbox.base
-      copy.end = outbox.base
+      copy.begin(outbox.base, outbox.baseCheck)
       for (let n = outbox.base + 1; n <= outbox.end; n++) copy.append(outbox.at(n))
-      return [slot, { outbox: copy, received, epoch, log: [...log] }]
+      return [slot, { ...rest, outbox: copy, log: [...log] }]
     }),
   )
 }
@@ -180,10 +199,14 @@ export async function startMeshWorker(
 ): Promise<MeshWorker> {
   const worker = new MeshWorker(options.slot, options.durable ?? false)
   if (remains) worker.recover(remains)
-  const { outbox, received } = worker
+  const { outbox, received, receivedCheck } = worker
   const streams: BusStreams = options.durable
     ? worker
-    : { outbox: outbox.bind(worker), received: received.bind(worker) }
+    : {
+        outbox: outbox.bind(worker),
+        received: received.bind(worker),
+        receivedCheck: receivedCheck.bind(worker),
+      }
   worker.bus = await createMesh({
     generation: 1,
     epoch: `epoch of ${options.slot}${options.durable ? '' : ` in ${options.generation ?? 1}`}`,

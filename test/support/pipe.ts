@@ -6,6 +6,8 @@ const HIGH_BYTES = 256 * 1024
 
 interface PipeRules {
   readonly segmentBytes: number
+  /** By Date.now(); absent: for ever. */
+  readonly segmentUntil?: number
   readonly delayMs: number
 }
 
@@ -21,6 +23,9 @@ export class Pipe {
   swallowed = 0
   /** Sees each chunk first; false holds everything back (it is kept) until it says true. */
   inspect: ((chunk: Buffer) => boolean) | null = null
+  /** Sees all that comes, before any delay, and all that is passed on. */
+  onTake: ((chunk: Buffer) => void) | null = null
+  onPass: ((bytes: Buffer) => void) | null = null
   readonly #from: Socket
   readonly #to: Socket
   readonly #rules: PipeRules
@@ -66,6 +71,7 @@ export class Pipe {
   }
 
   #take(chunk: Buffer): void {
+    this.onTake?.(chunk)
     if (this.#hole) {
       this.swallowed += chunk.length
       return
@@ -93,18 +99,21 @@ export class Pipe {
 
   /** Writes one segment, up to the planned cut. */
   #pass({ bytes, dueAt }: Chunk): void {
-    const segment = this.#rules.segmentBytes || bytes.length
+    const { segmentBytes, segmentUntil = Number.POSITIVE_INFINITY } = this.#rules
+    const splits = segmentBytes > 0 && Date.now() < segmentUntil
+    const segment = splits ? segmentBytes : bytes.length
     const size = Math.min(segment, bytes.length, this.#cutAt - this.passed)
     if (size < bytes.length) this.#queue[0] = { bytes: bytes.subarray(size), dueAt }
     else this.#queue.shift()
     this.#queued -= size
     this.passed += size
+    this.onPass?.(bytes.subarray(0, size))
     this.#to.write(bytes.subarray(0, size))
     if (this.#queued <= HIGH_BYTES) this.#from.resume()
     // The cut comes behind the write, so that the bytes before it do arrive.
     if (this.passed >= this.#cutAt) this.#wait(setImmediate(this.#cut))
     // A turn between two segments, else the kernel joins them.
-    else if (this.#rules.segmentBytes > 0) this.#wait(setImmediate(() => this.#resume()))
+    else if (splits) this.#wait(setImmediate(() => this.#resume()))
   }
 
   #wait(handle: NodeJS.Timeout | NodeJS.Immediate): void {

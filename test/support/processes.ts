@@ -1,5 +1,5 @@
 /** Processes as /proc tells them. State Z (dead, not yet reaped) counts as gone: orphans are reaped late. */
-import { readdirSync, readFileSync } from 'node:fs'
+import { readdirSync, readFileSync, readlinkSync } from 'node:fs'
 
 interface Stat {
   readonly pid: number
@@ -53,6 +53,24 @@ function environmentOf(pid: number): string[] {
 export function commandOf(pid: number): string {
   try {
     return readFileSync(`/proc/${pid}/cmdline`, 'utf8').replaceAll('\0', ' ').trim()
+  } catch {
+    return ''
+  }
+}
+
+/** Open descriptors of a living process, without unix sockets: between workers those are kept for later requests. */
+export function descriptorsOf(pid: number): number {
+  const unix = new Set<string>()
+  for (const line of readFileSync('/proc/net/unix', 'latin1').split('\n'))
+    unix.add(`socket:[${line.split(/ +/)[6]}]`)
+  const folder = `/proc/${pid}/fd`
+  return readdirSync(folder).filter((fd) => !unix.has(targetOf(`${folder}/${fd}`))).length
+}
+
+/** Empty where it was closed meanwhile. */
+function targetOf(link: string): string {
+  try {
+    return readlinkSync(link)
   } catch {
     return ''
   }

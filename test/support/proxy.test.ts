@@ -237,4 +237,17 @@ t.test('a plan sees each connection before its first byte', async (t) => {
   t.equal(served[0]!.text, 'abc')
 })
 
+t.test('what is said first is said again on a connection of its own, an upgrade first', async (t) => {
+  const { proxy, served, client } = await rig(t)
+  proxy.rules.plan = (connection) => proxy.double(connection, 20)
+  const c = await client()
+  c.socket.write(`GET / HTTP/1.1\r\n\r\nhello`)
+  await until(() => served.length === 2 && served[1]!.text !== '')
+  t.equal(served[1]!.text, 'GET / HTTP/1.1\r\n\r\n')
+  served[1]!.socket.write('HTTP/1.1 101\r\n\r\n')
+  await until(() => served[1]!.text === served[0]!.text)
+  t.equal(c.text, '', 'nobody reads its answers')
+  t.equal(proxy.doubled, 1)
+})
+
 nothingLeft(t)

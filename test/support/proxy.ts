@@ -4,16 +4,23 @@
  */
 import { once } from 'node:events'
 import { type AddressInfo, createServer, connect as dial, type Server, type Socket } from 'node:net'
+import { Echo } from './echo.ts'
+import { Framing } from './framing.ts'
 import { Pipe } from './pipe.ts'
 
 /** `up`: from the client to the server. */
 export type Direction = 'up' | 'down'
 
-/** What holds for connections made from now on. */
-export interface ProxyRules {
+export interface ConnectionRules {
   /** Bytes per write; 0 passes chunks as they come. */
   segmentBytes: number
+  /** By Date.now(); default for ever. Small segments take a turn each, and large messages would take minutes. */
+  segmentUntil: number
   delayMs: number
+}
+
+/** What holds for connections made from now on. */
+export interface ProxyRules extends ConnectionRules {
   /** `answer`: 400 to a request that asks for a WebSocket. `swallow`: no answer at all. */
   upgrades: 'pass' | 'answer' | 'swallow'
   /** Called for each new connection, before its first byte: the place to plan its end. */
@@ -30,19 +37,34 @@ export class ProxyConnection {
   readonly down: Pipe
   /** Its first request asks for a WebSocket. */
   upgrade = false
+  /** Its own; they may be changed while it lives. */
+  readonly rules: ConnectionRules
   #hole = false
+  readonly #framings: readonly Framing[]
   readonly #client: Socket
   readonly #server: Socket
-  readonly #broken: () => void
+  readonly #broken: (connection: ProxyConnection) => void
 
   /** @param broken called when it is cut or falls into a hole while it is alive */
-  constructor(id: number, client: Socket, server: Socket, rules: ProxyRules, broken: () => void) {
+  constructor(
+    id: number,
+    client: Socket,
+    server: Socket,
+    rules: ConnectionRules,
+    broken: (connection: ProxyConnection) => void,
+  ) {
     this.id = id
+    this.rules = rules
     this.#broken = broken
     this.#client = client
     this.#server = server
     this.up = new Pipe(client, server, rules, () => this.cut())
     this.down = new Pipe(server, client, rules, () => this.cut())
+    this.#framings = BOTH.map((direction) => {
+      const framing = new Framing()
+      this[direction].onPass = (bytes) => framing.take(bytes)
+      return framing
+    })
     for (const [end, other] of [
       [client, server],
       [server, client],
@@ -62,9 +84,14 @@ export class ProxyConnection {
     return !this.#client.destroyed || !this.#server.destroyed
   }
 
+  /** One of its ends has seen a part of a message. */
+  get midFrame(): boolean {
+    return this.#framings.some(({ mid }) => mid)
+  }
+
   /** Ends it now on both sides with FIN, or RST; what was under way is lost. */
   cut(how: 'fin' | 'rst' = 'fin'): void {
-    if (this.alive && !this.#hole) this.#broken()
+    if (this.alive && !this.#hole) this.#broken(this)
     for (const socket of [this.#client, this.#server]) {
       if (how === 'rst') reset(socket)
       else socket.destroy()
@@ -78,7 +105,7 @@ export class ProxyConnection {
 
   /** From now on everything is swallowed, and no end hears of the other's end. For ever. */
   blackhole(): void {
-    if (this.alive && !this.#hole) this.#broken()
+    if (this.alive && !this.#hole) this.#broken(this)
     this.#hole = true
     this.up.swallow()
     this.down.swallow()
@@ -113,16 +140,26 @@ function reset(socket: Socket): void {
 }
 
 export class FaultProxy {
-  readonly rules: ProxyRules = { segmentBytes: 0, delayMs: 0, upgrades: 'pass', plan: null }
+  readonly rules: ProxyRules = {
+    segmentBytes: 0,
+    segmentUntil: Number.POSITIVE_INFINITY,
+    delayMs: 0,
+    upgrades: 'pass',
+    plan: null,
+  }
   readonly #server: Server
   readonly #targetPort: number
   readonly #connections = new Set<ProxyConnection>()
+  readonly #echoes = new Set<Echo>()
   #hole = false
   #unplugged = false
   /** Connections made so far. */
   made = 0
-  /** Living connections that were cut or fell into a hole. */
+  /** Living connections that were cut or fell into a hole, and those of them that it caught within a message. */
   broken = 0
+  brokenMidFrame = 0
+  /** Connections whose beginning was said twice. */
+  doubled = 0
 
   constructor(server: Server, targetPort: number) {
     this.#server = server
@@ -158,6 +195,17 @@ export class FaultProxy {
     this.#hole = false
   }
 
+  /**
+   * What this client says first is said again so many ms from now, on a connection of its own: before the original,
+   * if that is slow, or when it is long gone. Call it before the first byte.
+   */
+  double(connection: ProxyConnection, ms: number): void {
+    const echo = new Echo(this.#targetPort, ms, () => this.#echoes.delete(echo))
+    this.#echoes.add(echo)
+    connection.up.onTake = (chunk) => echo.hear(chunk)
+    this.doubled += 1
+  }
+
   /** Holds back everything, of new connections too, until `plug`: as TCP does over a cable that is out for a while. */
   unplug(): void {
     this.#unplugged = true
@@ -173,14 +221,18 @@ export class FaultProxy {
     const closed = once(this.#server, 'close')
     this.#server.close()
     this.cutAll()
+    for (const echo of this.#echoes) echo.end()
     await closed
   }
 
   #accept(client: Socket): void {
     // Half-open ends pass through as such: a client may end its half and still wait for the answer.
     const server = dial({ host: '127.0.0.1', port: this.#targetPort, allowHalfOpen: true })
-    const connection = new ProxyConnection(++this.made, client, server, { ...this.rules }, () => {
+    const { segmentBytes, segmentUntil, delayMs } = this.rules
+    const rules = { segmentBytes, segmentUntil, delayMs }
+    const connection = new ProxyConnection(++this.made, client, server, rules, ({ midFrame }) => {
       this.broken += 1
+      if (midFrame) this.brokenMidFrame += 1
     })
     this.#connections.add(connection)
     for (const end of [client, server]) {

@@ -10,16 +10,21 @@ const toWorker: ToWorker[] = [
     placementKey: new Uint8Array(32),
     socketDirectory: '/tmp/x',
     app: null,
+    waits: false,
     options: {},
   },
   { type: 'connection', head: new Uint8Array() },
   { type: 'fleet', generations: [1] },
+  { type: 'recover' },
+  { type: 'drain' },
   { type: 'stop' },
 ]
 const toPrimary: ToPrimary[] = [
   { type: 'up' },
+  { type: 'loaded' },
   { type: 'ready' },
   { type: 'failed', reason: 'r', fatal: true },
+  { type: 'journal', failing: true },
   { type: 'stopped' },
 ]
 

@@ -12,6 +12,8 @@ type Step =
   /** From the base, in tenths of what is held: less than 0 is old, more than 10 was never sent. */
   | { readonly do: 'acknowledge'; readonly tenths: number }
   | { readonly do: 'drop' }
+  /** Down to so many tenths of what is held. */
+  | { readonly do: 'takeBack'; readonly tenths: number }
 
 const crc = fc.integer({ min: 0, max: 0xffffffff })
 const append = fc.record({ do: fc.constant('append' as const), crc, size: fc.nat({ max: 100 }) })
@@ -24,6 +26,10 @@ const step: fc.Arbitrary<Step> = fc.oneof(
   { weight: 2, arbitrary: acknowledge },
   { weight: 1, arbitrary: fc.constant({ do: 'acknowledge' as const, tenths: 10 }) },
   { weight: 1, arbitrary: fc.constant({ do: 'drop' as const }) },
+  {
+    weight: 1,
+    arbitrary: fc.record({ do: fc.constant('takeBack' as const), tenths: fc.integer({ min: 0, max: 10 }) }),
+  },
 )
 
 /** Numbers as they are in a session that has run for years, too. */
@@ -70,6 +76,13 @@ class NaiveOutbox {
     this.held.clear()
     this.base = this.end
   }
+
+  takeBack(n: number): Counted[] {
+    const taken = [...this.held].filter(([number]) => number > n)
+    for (const [number] of taken) this.held.delete(number)
+    this.end = n
+    return taken.map(([, item]) => item)
+  }
 }
 
 function assertSame(outbox: Outbox<Counted>, model: NaiveOutbox): void {
@@ -103,6 +116,9 @@ t.test('an outbox does what a plain map by number would', async (t) => {
           Math.ceil(((outbox.end - outbox.base) * step.tenths) / 10) +
           (step.tenths > 10 ? 1 : 0)
         assert.equal(outbox.acknowledge(n), model.acknowledge(n))
+      } else if (step.do === 'takeBack') {
+        const n = outbox.base + Math.floor(((outbox.end - outbox.base) * step.tenths) / 10)
+        assert.deepEqual(outbox.takeBack(n), model.takeBack(n))
       } else {
         outbox.drop()
         model.drop()

@@ -312,6 +312,20 @@ t.test('keys, ids and segments that do not fit', async (t) => {
     t.same(link.heard(), ['gone session_unknown 0/3'])
     t.same(worker.seen, ['open', 'close session_unknown'])
   })
+
+  t.test('the id of another session than the one that ended under this key', async (t) => {
+    const { worker, peer } = await setUp()
+    for (const says of ['gone', 'close'] as const) {
+      worker.sessions.end(peer.session!, 'over', '', says)
+      const link = peer.open()
+      peer.hello({ sent: 3, id: 'session0-99' })
+      await settle(worker)
+      t.same(link.heard(), ['gone session_unknown 0/3'])
+      peer.key += 'b'
+      peer.id = undefined
+      await peer.connect()
+    }
+  })
 })
 
 t.test('counts that lie', async (t) => {
@@ -328,7 +342,7 @@ t.test('counts that lie', async (t) => {
 
   for (const [what, lie] of Object.entries({
     'a count of more than was sent': { received: 3 },
-    'a check that does not fit': { check: 12345 },
+    'a rolling check that disagrees': { check: 12345 },
     'a count that does not fit its check': { received: 1 },
   })) {
     t.test(`${what} ends the session and begins a new one`, async (t) => {
@@ -523,17 +537,21 @@ t.test('a session that the server closed', async (t) => {
   t.equal(worker.state.sessions.size, 0)
 })
 
-t.test('the server stops', async (t) => {
-  const worker = new TestWorker()
-  const { promise } = gate()
-  worker.server.use(() => promise)
-  const silent = new Peer(worker).open()
-  const waiting = new Peer(worker, { key: 'waiting' })
-  waiting.open()
-  waiting.hello()
-  worker.sessions.shutDown()
-  for (const link of [silent, waiting.link]) {
-    t.same(link.heard(), ['close shutting_down'])
-    t.ok(link.closed)
-  }
-})
+for (const [why, code] of [
+  ['stop', 'shutting_down'],
+  ['drain', 'draining'],
+] as const)
+  t.test(`the worker ends: ${why}`, async (t) => {
+    const worker = new TestWorker()
+    const { promise } = gate()
+    worker.server.use(() => promise)
+    const silent = new Peer(worker).open()
+    const waiting = new Peer(worker, { key: 'waiting' })
+    waiting.open()
+    waiting.hello()
+    worker.sessions.shutDown(why)
+    for (const link of [silent, waiting.link]) {
+      t.same(link.heard(), [`close ${code}`])
+      t.ok(link.closed)
+    }
+  })

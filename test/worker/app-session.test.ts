@@ -96,6 +96,16 @@ t.test('data', async (t) => {
   t.same(app.data, { a: { deep: 1 }, b: 3 })
 })
 
+t.test('join takes presence, or nothing', async (t) => {
+  const { worker, app } = await setUp()
+  for (const options of [true, 'presence', 7, { presence: 1 }, { presence: 'yes' }])
+    await t.rejects(app.join('room', options as object), { code: 'arguments_invalid' })
+  t.equal(worker.state.homes.size, 0)
+  for (const options of [undefined, null, {}, { presence: undefined }])
+    await app.join('room', options as object)
+  t.notOk(worker.state.homes.get('room')?.members.get(app.id)?.watches)
+})
+
 t.test('emit refuses what cannot be sent', async (t) => {
   const { worker, peer, app } = await setUp({ payloadBytes: 100 })
   const sends = [
@@ -211,7 +221,7 @@ t.test('emitWithAck', async (t) => {
     t.equal(app.state, 'closed')
   })
 
-  t.test('survives a change of the link', async (t) => {
+  t.test('an ack that returns after a resume', async (t) => {
     const { peer, app } = await setUp()
     const asked = app.emitWithAck('name')
     peer.lose()
@@ -219,6 +229,47 @@ t.test('emitWithAck', async (t) => {
     peer.send(encodeAnswer(1, { ok: true, value: 'Ann' }))
     t.equal(await asked, 'Ann')
   })
+})
+
+t.test('emit inside suspend, resume and close handlers', async (t) => {
+  const worker = new TestWorker()
+  const refused: unknown[] = []
+  worker.server.on('session', (session) => {
+    session.on('suspend', () => {
+      session.emit('while away')
+      session.volatile.emit('for nobody')
+    })
+    session.on('resume', () => session.emit('back'))
+    session.on('close', () => {
+      session.to('room').emit('gone')
+      session.emitWithAck('asked').catch((error: unknown) => refused.push(error))
+      session.emit('too late')
+    })
+  })
+  const peer = await Peer.connected(worker)
+  const other = await Peer.connected(worker, { key: 'other' })
+  await worker.apps[1]!.join('room')
+  peer.lose()
+  await settle(worker)
+  t.same(await peer.connect(), ['welcome from 1 taken 0 handled 0', 'event while away', 'event back'])
+  worker.apps[0]!.close()
+  await settle(worker)
+  t.same(peer.read(), ['close closed_by_server'], 'nothing behind it')
+  t.match(refused, [{ code: 'session_closed' }])
+  t.same(other.read(), ['event gone'], 'a room can be told')
+  t.equal(worker.logged.filter(({ level }) => level > 20).length, 0)
+})
+
+t.test('emit in the same tick as close: before it leaves first, behind it throws', async (t) => {
+  const { worker, peer, app } = await setUp()
+  const asked = app.emitWithAck('asked')
+  app.emit('before')
+  app.close('done')
+  t.throws(() => app.emit('behind'), { code: 'session_closed' })
+  await t.rejects(app.emitWithAck('behind'), { code: 'session_closed' })
+  await t.rejects(asked, { code: 'unknown' })
+  await settle(worker)
+  t.same(peer.read(), ['question asked', 'event before', 'close done'])
 })
 
 t.test('a join nobody awaits makes no noise when it is cancelled', async (t) => {

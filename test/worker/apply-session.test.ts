@@ -101,7 +101,7 @@ t.test('closed: remembered or not; records that trail it change nothing', async 
     t.equal(state.sessions.size + state.byKey.size, 0)
     t.same(
       [...state.tombstones.values()],
-      until ? [{ code: 'x', reason: 'y', says: 'gone', handled: 1, taken: 4, until }] : [],
+      until ? [{ session: 's', code: 'x', reason: 'y', says: 'gone', handled: 1, taken: 4, until }] : [],
     )
     for (const record of [
       { type: 'sent', session: 's', frame: frame() },
@@ -122,7 +122,8 @@ t.test('closed: remembered or not; records that trail it change nothing', async 
 
 t.test('memberships: every join is answered, the last one counts', async (t) => {
   const { state, session } = setUp()
-  const join = (): void => apply(state, { type: 'joining', session: 's', room: 'r', home: 1 })
+  const join = (): void =>
+    apply(state, { type: 'joining', session: 's', room: 'r', home: 1, data: {}, watches: false })
   const leave = (): void => apply(state, { type: 'left', session: 's', room: 'r', home: 1 })
   const joined = (): void => apply(state, { type: 'joined', session: 's', room: 'r', number: 1 })
   const standing = (): string => session.rooms?.get('r')?.standing ?? 'none'

@@ -23,7 +23,12 @@ function durable(state: WorkerState): unknown {
       { length: outbox.end - outbox.base },
       (_, i) => outbox.at(outbox.base + 1 + i).data,
     )
-    const members = [...(rooms ?? [])].map(([room, { standing, answersDue }]) => [room, standing, answersDue])
+    const members = [...(rooms ?? [])].map(([room, { standing, answersDue, watches }]) => [
+      room,
+      standing,
+      answersDue,
+      watches,
+    ])
     const { base, end, bytes, baseCheck } = outbox
     return {
       id,
@@ -43,21 +48,37 @@ function durable(state: WorkerState): unknown {
       finishedAhead,
     }
   })
-  const homes = [...state.homes].map(([name, { last, members, slots, history }]) => [
+  const homes = [...state.homes].map(([name, { epoch, last, members, slots, watching, history }]) => [
     name,
+    epoch,
     last,
     [...members],
     [...slots],
-    history.length,
+    [...watching],
+    history.map(({ number, at }) => [number, at]),
   ])
-  const rooms = [...state.rooms].map(([name, { members }]) => [name, [...members].map(({ id }) => id)])
-  return { sessions, homes, rooms, tombstones: [...state.tombstones], empty: [...state.emptyHomes] }
+  const rooms = [...state.rooms].map(([name, { members, watchers }]) => [
+    name,
+    [...members].map(({ id }) => id),
+    [...(watchers ?? [])].map(({ id }) => id),
+  ])
+  return {
+    sessions,
+    homes,
+    rooms,
+    tombstones: [...state.tombstones],
+    empty: [...state.emptyHomes],
+    bytes: state.emptyBytes,
+  }
 }
 
 t.test('the records of a live worker, applied again, make the same state', async (t) => {
   const fleet: TestWorker[] = []
   const worker = new TestWorker({ slot: 0, fleet })
   const there = new TestWorker({ slot: 1, fleet })
+  worker.server.ready = false
+  worker.server.publicData('joined')
+  worker.server.ready = true
   worker.listen('say', (text) => {
     worker.server.to('near').emit('said', text)
     return text
@@ -66,8 +87,11 @@ t.test('the records of a live worker, applied again, make the same state', async
   const bob = await Peer.connected(worker, { key: 'bob' })
   const eve = await Peer.connected(worker, { key: 'eve' })
   for (const app of worker.apps) {
-    void app.join('near')
-    void app.join('far')
+    void app.join('near', { presence: true })
+    void app.join('far', { presence: app !== worker.apps[0] })
+    void app.join('left')
+    worker.server.to('left').emit('said')
+    void app.leave('left')
     app.update({ joined: true })
   }
   for (let i = 0; i < 5; i++) {

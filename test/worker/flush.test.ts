@@ -11,6 +11,7 @@ const setUp = (): { session: Session; link: MemoryLink } => {
   const session = new Session('id', 'hash', 'segment', 'address', {})
   const link = new MemoryLink()
   session.link = link
+  session.cursor = 0
   link.session = session
   return { session, link }
 }
@@ -120,6 +121,31 @@ t.test('members of a room share a bundle and so one encoded buffer', async (t) =
   t.not(own.link.bundles[0], shared)
   t.same(own.read(), ['event said 0', 'event said 1', 'event told', 'event said 2'])
   t.same(bob.read(), ['event said 0', 'event said 1', 'event said 2'])
+})
+
+t.test('of a bundle one page is written, the same for all; the rest waits in the outbox', async (t) => {
+  const worker = new TestWorker({ limits: { payloadBytes: 1024 * KB, outboxBytes: 1024 * KB } })
+  const peers = [await Peer.connected(worker, { key: 'ann' }), await Peer.connected(worker, { key: 'bob' })]
+  for (const app of worker.apps) void app.join('room')
+  await settle(worker)
+  for (const { link } of peers) link.bundles.length = 0
+  for (const bytes of [100, 100, 100, 300]) worker.server.to('room').emit('said', 'x'.repeat(bytes * KB))
+  worker.commit()
+  const [ann, bob] = peers.map(({ link }) => link.bundles)
+  t.equal(ann?.[0]?.count, 2)
+  t.equal(bob?.[0], ann?.[0])
+  const session = peers[0]!.session!
+  const first = session.cursor
+  t.equal(session.outbox.end - first, 2)
+  t.equal(session.given, first)
+  for (const n of [1, 2]) {
+    worker.sessions.linkWritable(peers[0]!.link)
+    worker.commit()
+    t.equal(session.cursor, session.outbox.end - 2 + Math.min(2, n * 2), 'from the outbox')
+  }
+  worker.server.to('room').emit('said', 'x'.repeat(300 * KB))
+  worker.commit()
+  t.equal(ann?.at(-1)?.count, 1, 'a larger one goes alone')
 })
 
 t.test('a bundle is not used beside uncounted frames', async (t) => {

@@ -61,4 +61,19 @@ t.test('an owner that has ended a tunnel need not wait for its client', async (t
   await until(() => edges.workers[0]!.edge.sockets === 0, 3000, 'the half-open client is let go')
 })
 
+t.test('a client that reads nothing does not keep the tunnel of an owner that has ended it', async (t) => {
+  const edges = await start(t, 2, { bodyMs: 300 })
+  const owned = await fakeOwner(t, edges, (socket) => {
+    socket.write('HTTP/1.1 101 Switching Protocols\r\n\r\n')
+    // More than two kernels take; then it ends as a link does that is overdue.
+    socket.write(Buffer.alloc(16 * 1024 * 1024))
+    socket.setTimeout(200, () => socket.destroy())
+  })
+  const peer = new Bytes(t, edges.workers[0]!.port)
+  peer.socket.pause()
+  peer.socket.write(upgradeRequest(`/api/${edges.segment(1)}/`))
+  await until(() => owned.size === 1)
+  await until(() => edges.workers[0]!.edge.sockets === 0, 5000, 'the client is cut off')
+})
+
 nothingLeft(t)

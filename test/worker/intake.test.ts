@@ -168,6 +168,7 @@ t.test('what a client may not pile up', async (t) => {
     const peer = new Peer(worker)
     const link = peer.open()
     peer.hello({ id: 'nobody' })
+    worker.commit()
     link.writable = false
     peer.hello({ id: 'nobody', attempt: 2 })
     t.ok(link.terminated)

@@ -142,7 +142,7 @@ for (const room of ['near', 'far']) {
     await all()
     t.same(ann.read(), ['volatile typing'])
     t.equal(ann.session?.outbox.end, 0, 'not counted')
-    t.same(await here.server.room(room).history(), [], 'and not remembered')
+    t.same((await here.server.room(room).history()).entries, [], 'and not remembered')
   })
 }
 
@@ -318,19 +318,13 @@ t.test('a room that was left before its home answered, and lost its memory', asy
 t.test('messages for a room nobody is in any more are dropped', async (t) => {
   const { here, there } = await pair()
   const frame = new Frame(encodeEvent('said', []))
-  here.rooms.item(1, 1, {
-    kind: 'message',
-    room: 'far',
-    number: 1,
-    frame: frame.data,
-    except: [],
-    volatile: false,
-  })
-  here.rooms.item(1, 2, { kind: 'joined', room: 'far', session: 'nobody', number: 2 })
+  const message = { kind: 'message', room: 'far', number: 1, except: [], volatile: false } as const
+  here.rooms.item(1, 1, { ...message, frame: frame.data }, 7)
+  here.rooms.item(1, 2, { kind: 'joined', room: 'far', session: 'nobody', number: 2 }, 8)
   here.commit()
   t.equal(here.state.received(1), 2)
   t.equal(here.state.rooms.size, 0)
-  there.rooms.item(0, 1, { kind: 'leave', room: 'far', session: 'nobody' })
+  there.rooms.item(0, 1, { kind: 'leave', room: 'far', session: 'nobody' }, 9)
   t.equal(there.state.homes.size, 0)
 })
 

@@ -1,5 +1,5 @@
 import t from 'tap'
-import { encodeQuestion } from '../../lib/bus/questions.ts'
+import { encodeQuestion, encodeReply } from '../../lib/bus/questions.ts'
 import { LimpetError } from '../../lib/wire/codes.ts'
 import { AppServer } from '../../lib/worker/server.ts'
 import { Peer, settle, TestWorker } from '../support/core.ts'
@@ -103,7 +103,10 @@ t.test('room', async (t) => {
     const fleet: TestWorker[] = []
     const here = new TestWorker({ slot: 0, fleet })
     const there = new TestWorker({ slot: 1, fleet })
-    here.server.use(() => ({ name: 'Ann' }))
+    here.server.ready = false
+    here.server.publicData('name')
+    here.server.ready = true
+    here.server.use(() => ({ name: 'Ann', secret: 1 }))
     await Peer.connected(here)
     return { here, there, app: here.apps[0]! }
   }
@@ -119,13 +122,17 @@ t.test('room', async (t) => {
         const room = server.room(name)
         t.equal(await room.count(), 1)
         t.same(await room.members(), [{ id: app.id, data: { name: 'Ann' } }])
-        t.same(await room.history({ limit: 2 }), [
+        const page = await room.history({ limit: 2 })
+        t.match(page, { epoch: /./, earlier: 'more' })
+        t.same(page.entries, [
           { number: 2, name: 'said', args: [2] },
           { number: 3, name: 'said', args: [3] },
         ])
-        t.equal((await room.history()).length, 3)
+        const before = await room.history({ before: page.entries[0]!.number })
+        t.same(before, { ...page, earlier: 'none', entries: [{ number: 1, name: 'said', args: [1] }] })
       }
-      t.same(await here.server.room(`${name}-empty`).history(), [])
+      const nothing = { entries: [], epoch: null, earlier: 'none' }
+      t.same(await here.server.room(`${name}-empty`).history(), nothing)
     })
   }
 
@@ -138,9 +145,8 @@ t.test('room', async (t) => {
       await t.rejects(room.history(), { code: 'room_invalid' })
       t.throws(() => here.server.to(name), { code: 'room_invalid' })
     }
-    for (const limit of [0, -1, 101, 1.5, Number.NaN, '5' as unknown as number]) {
-      await t.rejects(here.server.room('near').history({ limit }), { code: 'arguments_invalid' })
-    }
+    for (const options of [{ limit: 0 }, { limit: 101 }, { before: 0 }, 5])
+      await t.rejects(here.server.room('near').history(options as object), { code: 'arguments_invalid' })
     await t.rejects(here.server.answer(new Uint8Array([99])), { code: 'arguments_invalid' })
     t.ok((await here.server.answer(encodeQuestion({ kind: 'count', room: 'near' }))).length > 0)
   })
@@ -150,6 +156,9 @@ t.test('room', async (t) => {
     const here = new TestWorker({ slot: 0, fleet })
     fleet[1] = { server: { answer: async () => new Uint8Array([99]) } } as unknown as TestWorker
     await t.rejects(here.server.room('far').count(), { code: 'room_unavailable' })
+    const refused = encodeReply({ kind: 'refused', code: 'payload_too_large', message: 'too many' })
+    fleet[1] = { server: { answer: async () => refused } } as unknown as TestWorker
+    await t.rejects(here.server.room('far').members(), { code: 'payload_too_large', message: 'too many' })
     fleet[1] = {
       server: { answer: async () => thrown(new LimpetError('room_unavailable')) },
     } as unknown as TestWorker

@@ -1,6 +1,6 @@
 import t from 'tap'
-import { encodeEvent, encodeVolatile } from '../../lib/wire/frames.ts'
-import { LIMITS, Peer, settle, TestWorker } from '../support/core.ts'
+import { encodeAnswer, encodeEvent, encodeVolatile } from '../../lib/wire/frames.ts'
+import { gate, LIMITS, Peer, settle, TestWorker } from '../support/core.ts'
 import { setUp, withSlow } from '../support/worker-setups.ts'
 
 const CLOSE = 'c{"code":"closed_by_client","reason":""}'
@@ -177,12 +177,124 @@ t.test('volatile', async (t) => {
   })
 })
 
+t.test('an async handler that outlives its link', async (t) => {
+  const asked = async () => {
+    const worker = new TestWorker()
+    const { promise, open } = gate()
+    let effect: unknown = null
+    worker.listen('ask', async () => {
+      await promise
+      try {
+        worker.apps[0]!.emit('told')
+      } catch (error) {
+        effect = error
+      }
+      return 'done'
+    })
+    worker.listen('say')
+    const peer = await Peer.connected(worker)
+    peer.ask('ask')
+    peer.emit('say')
+    await settle(worker)
+    peer.lose()
+    return { worker, peer, open, effect: () => effect }
+  }
+
+  t.test('done while the client is away: effects and answer wait for it, and leave once', async (t) => {
+    const { worker, peer, open } = await asked()
+    open()
+    await settle(worker)
+    t.same(await peer.connect(), ['welcome from 1 taken 2 handled 2', 'event told', 'answer 1 "done"'])
+    t.same(worker.seen, ['open', 'ask', 'say', 'suspend', 'resume'])
+    t.same(await peer.connect(), ['welcome from 3 taken 2 handled 2'])
+  })
+
+  t.test('done when the client is back: effects and answer leave on the new link', async (t) => {
+    const { worker, peer, open } = await asked()
+    t.same(await peer.connect(), ['welcome from 1 taken 2 handled 0'])
+    open()
+    await settle(worker)
+    t.same(peer.read(), ['event told', 'answer 1 "done"'])
+    t.same(worker.seen, ['open', 'ask', 'say', 'suspend', 'resume'])
+  })
+
+  t.test('an ack to an expired session goes nowhere, and effects throw', async (t) => {
+    const { worker, peer, open, effect } = await asked()
+    const { session } = peer
+    worker.pass(LIMITS.graceMs + 50)
+    open()
+    await settle(worker)
+    t.match(effect(), { code: 'session_closed' })
+    t.equal(session?.outbox.end, 0)
+    t.same(worker.seen, ['open', 'ask', 'close session_expired'], 'what stood behind it does not run')
+    t.same(await peer.connect(), ['gone session_expired 0/2'])
+  })
+
+  t.test(
+    "a client's ack to an expired session is passed over, and its next session is unharmed",
+    async (t) => {
+      const { worker, peer } = await setUp()
+      const question = worker.apps[0]!.emitWithAck('name')
+      worker.commit()
+      t.same(peer.read(), ['question name'])
+      peer.lose()
+      worker.pass(LIMITS.graceMs + 50)
+      await t.rejects(question, { code: 'unknown' })
+      t.same(await peer.connect(), ['gone session_expired 0/0'])
+      peer.send(encodeAnswer(1, { ok: true, value: 'Ann' }))
+      peer.hello({ key: 'fresh', id: undefined, received: 0, check: 0 })
+      await settle(worker)
+      t.same(peer.read(), ['welcome from 1 taken 0 handled 0'])
+      const again = worker.apps[1]!.emitWithAck('name')
+      peer.send(encodeAnswer(1, { ok: true, value: 'Bob' }))
+      t.equal(await again, 'Bob')
+    },
+  )
+})
+
+t.test('counters beyond 2³¹', async (t) => {
+  const up = 2 ** 31 + 5
+  const down = 2 ** 32 + 9
+  const worker = new TestWorker()
+  worker.listen('ask', (...args) => (args.at(-1) as { id: string }).id)
+  const peer = await Peer.connected(worker)
+  const [app] = worker.apps
+  peer.lose()
+  const session = peer.session!
+  Object.assign(session, { handled: up, given: down })
+  session.inbox.count = up
+  Object.assign(session.outbox, { base: down, end: down })
+  peer.sent = up
+  peer.inbox.count = down
+
+  app!.emit('told')
+  t.same(await peer.connect(), [`welcome from ${down + 1} taken ${up} handled ${up}`, 'event told'])
+  peer.ask('ask')
+  const asked = app!.emitWithAck('name')
+  await settle(worker)
+  t.same(peer.read(), [`answer ${up + 1} "${peer.id}:${up + 1}"`, 'question name'])
+  peer.sent += 1
+  peer.send(encodeAnswer(down + 3, { ok: true, value: 'Ann' }))
+  t.equal(await asked, 'Ann')
+  worker.pass(1100)
+  t.same(peer.read(), [`received ${up + 2}`])
+  peer.send(`r${down + 2}`)
+  t.equal(session.outbox.base, down + 2)
+
+  peer.lose()
+  t.same(await peer.connect(), [`welcome from ${down + 4} taken ${up + 2} handled ${up + 2}`])
+  peer.send(`r${down + 4}`)
+  t.same(peer.read(), ['close protocol_error'], 'one more than was sent is a lie there, too')
+  worker.pass(LIMITS.graceMs + 50)
+  t.same(await peer.connect(), [`gone session_expired ${up + 2}/${up + 2}`])
+})
+
 t.test('an orderly stop', async (t) => {
   const { worker, peer } = await setUp()
   const other = await Peer.connected(worker, { key: 'other' })
   const away = await Peer.connected(worker, { key: 'away' })
   away.lose()
-  worker.sessions.shutDown()
+  worker.sessions.shutDown('stop')
   for (const { link } of [peer, other]) {
     t.same(link.heard().slice(-1), ['close shutting_down'])
     t.ok(link.closed)

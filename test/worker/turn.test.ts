@@ -42,7 +42,7 @@ const setUp = () => {
   link.sendBundle = () => void log.push('send bundle')
   const open = (id: string): void => {
     turn.record({ type: 'opened', session: id, keyHash: `hash-${id}`, segment: 's', address: 'a', data: {} })
-    state.sessions.get(id)!.link = link
+    Object.assign(state.sessions.get(id)!, { link, cursor: 0 })
   }
   return { log, commits, state, turn, open }
 }
@@ -58,9 +58,9 @@ t.test('all of a turn is one batch, written before anything leaves', async (t) =
   open('ann')
   turn.record(sent('ann'))
   turn.record(sent('ann'))
-  turn.record({ type: 'itemTaken', from: 1, number: 1 })
-  turn.record({ type: 'itemTaken', from: 1, number: 2 })
-  turn.record({ type: 'itemTaken', from: 3, number: 1 })
+  turn.record({ type: 'itemTaken', from: 1, number: 1, check: 5 })
+  turn.record({ type: 'itemTaken', from: 1, number: 2, check: 6 })
+  turn.record({ type: 'itemTaken', from: 3, number: 1, check: 7 })
   t.equal(state.sessions.get('ann')?.outbox.end, 2, 'it is applied at once')
   t.same(log, [])
   t.equal(commits.length, 1)
@@ -83,6 +83,29 @@ t.test('the next turn is another batch', async (t) => {
   t.equal(commits.length, 2)
   commits[1]!()
   t.same(log, ['write sent', 'send bundle', 'flush'])
+})
+
+t.test(
+  'what is written ahead is not written again, and what tells of the state waits for the write',
+  async (t) => {
+    const { log, commits, turn, open } = setUp()
+    open('ann')
+    turn.afterwards(() => void log.push('afterwards'))
+    turn.persist()
+    t.same(log, ['write opened'])
+    turn.record(sent('ann'))
+    commits[0]!()
+    t.same(log, ['write opened', 'write sent', 'afterwards', 'send bundle', 'flush'])
+  },
+)
+
+t.test('a turn that is closed: nothing is written and nothing leaves', async (t) => {
+  const { log, commits, turn, open } = setUp()
+  open('ann')
+  turn.close()
+  turn.record(sent('ann'))
+  for (const commit of commits) commit()
+  t.same(log, [])
 })
 
 t.test('without a record nothing is written', async (t) => {

@@ -1,6 +1,6 @@
 /** The chat's page: one client, one room at a time. */
-import { connect } from '../../client/index.ts'
-import type { Person, Said, ToClient, ToServer } from '../events.ts'
+import { connect, type Member } from '../../client/index.ts'
+import type { Public, Said, ToClient, ToServer } from '../events.ts'
 import { Log } from './log.ts'
 import { People } from './people.ts'
 import { backWords, codeOf, type LinkWords, linkWords, reasonOf, roomIn } from './words.ts'
@@ -103,16 +103,16 @@ client.on('said', (said) => {
   if (early) early.push(said)
   else if (log.said(said, isOwn(said.from)) && caughtUp !== null && !isOwn(said.from)) caughtUp += 1
 })
-client.on('arrived', (where, person) => changed(where, 'here', person, `${person.name} arrived`))
-client.on('left', (where, person) => changed(where, 'gone', person, `${person.name} left`))
-client.on('renamed', (where, person) => {
-  changed(where, 'here', person, `${people.nameOf(person.id) ?? 'Somebody'} is now ${person.name}`)
+client.on('joined', (where, member) => changed(where, 'here', member, `${member.data.name} arrived`))
+client.on('left', (where, member) => changed(where, 'gone', member, `${member.data.name} left`))
+client.on('updated', (where, member) => {
+  changed(where, 'here', member, `${people.nameOf(member.id) ?? 'Somebody'} is now ${member.data.name}`)
 })
 
-function changed(where: string, kind: 'here' | 'gone', person: Person, words: string): void {
+function changed(where: string, kind: 'here' | 'gone', { id, data }: Member<Public>, words: string): void {
   if (where !== room) return
-  people.change(kind, person)
-  if (person.id !== client.id) log.notice(words)
+  people.change(kind, { id, name: data.name })
+  if (id !== client.id) log.notice(words)
 }
 
 // The link.

@@ -38,7 +38,7 @@ export default (server) => {
     })
     session.on('leave', (room) => session.leave(room))
     session.on('say', (room, ...args) => session.to(room).emit('said', ...args))
-    session.on('history', async (room, limit) => server.room(room).history({ limit }))
+    session.on('history', async (room, limit) => (await server.room(room).history({ limit })).entries)
     session.on('members', async (room) => (await server.room(room).members()).map(({ id }) => id))
 
     session.on('throw', () => {

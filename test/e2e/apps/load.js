@@ -25,16 +25,20 @@ export default (server) => {
     })
 
     // Every third message is binary; sizes vary from few bytes to some segments.
+    const send = (sizes) => {
+      const n = log.sent.length + 1
+      const size = sizes[n % sizes.length]
+      const content =
+        n % 3 === 0 ? new Uint8Array(size).fill(n) : String.fromCharCode(97 + (n % 26)).repeat(size)
+      log.sent.push([n, digest(content)])
+      session.emit('down', n, content)
+    }
     session.on('start', (everyMs, sizes) => {
       stop()
-      timer = setInterval(() => {
-        const n = log.sent.length + 1
-        const size = sizes[n % sizes.length]
-        const content =
-          n % 3 === 0 ? new Uint8Array(size).fill(n) : String.fromCharCode(97 + (n % 26)).repeat(size)
-        log.sent.push([n, digest(content)])
-        session.emit('down', n, content)
-      }, everyMs)
+      timer = setInterval(() => send(sizes), everyMs)
+    })
+    session.on('burst', (count, sizes) => {
+      for (let i = 0; i < count; i++) send(sizes)
     })
     session.on('stop', () => {
       stop()
@@ -44,7 +48,7 @@ export default (server) => {
       log.received.push([n, digest(content)])
       return n
     })
-    session.on('log', () => log)
+    session.on('log', (id) => logs.get(id))
     session.on('pid', () => process.pid)
 
     session.on('enter', async (room) => {
