@@ -141,8 +141,9 @@ export class Conversation {
    */
   endingOf({ code, handled, taken }: Ending & { readonly code: string }): Ending {
     const forgot = handled < this.outbox.base || (code === 'session_unknown' && taken === 0)
-    const believable = !forgot && handled <= taken && taken <= this.sent
-    return believable ? { handled, taken } : this.ownEnding()
+    const believable = !forgot && handled <= taken && handled <= this.sent
+    // It may not know what a process that died had taken; what was never sent it had not.
+    return believable ? { handled, taken: Math.min(taken, this.sent) } : this.ownEnding()
   }
 
   pending({ handled, taken }: Ending): PendingSend[] {

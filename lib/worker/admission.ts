@@ -111,7 +111,7 @@ export class Admission {
     if (isStale(session, hello))
       return this.#sessions.refuse(link, 'stale_attempt', 'a later attempt is connected')
     if (link.segment !== session.segment)
-      return this.#gone(link, 'segment_mismatch', session.handled, session.inbox.count)
+      return this.#gone(link, 'segment_mismatch', session.handled, session.reached)
     if (hello.id !== undefined && hello.id !== session.id) {
       // A late first hello made this one after the session meant was lost with its process: its counts say nothing
       // of that one, so any of what the client sent may have been handled.
@@ -119,14 +119,13 @@ export class Admission {
       return this.#gone(link, 'session_unknown', 0, hello.sent)
     }
     // The client closed it: what it sent before is still being handled.
-    if (session.leaving) return this.#gone(link, 'session_unknown', session.handled, session.inbox.count)
+    if (session.leaving) return this.#gone(link, 'session_unknown', session.handled, session.reached)
     // `sent` may be less than was taken: the old link went on while this hello was under way. The client compares
     // the welcome's count and check with its own outbox.
     if (!countsAgree(session, hello)) {
-      const { handled } = session
-      const taken = session.inbox.count
+      const { handled, reached } = session
       this.#sessions.end(session, 'count_mismatch', 'the two sides do not agree on what was sent', 'forget')
-      return this.#gone(link, 'count_mismatch', handled, taken)
+      return this.#gone(link, 'count_mismatch', handled, reached)
     }
     const foreign = session.instance !== hello.instance
     const old = this.#sessions.fence(session)

@@ -60,7 +60,7 @@ export class Endings {
     if (session.closed) return
     this.#sessions.leaveRooms(session)
     const { handled } = session
-    const taken = session.inbox.count
+    const taken = session.reached
     const until = says === 'forget' ? 0 : this.#now() + TOMBSTONE_GRACES * this.#sessions.limits.graceMs
     this.#sessions.turn.record({
       type: 'closed',

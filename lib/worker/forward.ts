@@ -83,7 +83,8 @@ export class Forwarder {
         upstream.destroy()
       })
     })
-    upstream.on('error', () => (res.headersSent ? res.destroy() : unavailable()))
+    // A client that has left is no fault of the owner.
+    upstream.on('error', () => (res.headersSent || res.destroyed ? res.destroy() : unavailable()))
     res.once('close', () => {
       if (!res.writableFinished) upstream.destroy()
     })

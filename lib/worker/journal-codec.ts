@@ -218,13 +218,17 @@ function readValue(bytes: FieldReader, kind: AnyKind, seen: Frame[] | null): unk
   }
 }
 
+// What most records have.
+const NO_LIST = Object.freeze([])
+const NO_DATA = Object.freeze({})
+
 /** Frozen throughout, as the application's data was. */
 function readJson(bytes: FieldReader): unknown {
   const text = bytes.text()
+  if (text === '[]') return NO_LIST
+  if (text === '{}') return NO_DATA
   try {
-    return text === '[]' || text === '{}'
-      ? Object.freeze(JSON.parse(text))
-      : (JSON.parse(text, (_key, value: unknown) => Object.freeze(value)) as unknown)
+    return JSON.parse(text, (_key, value: unknown) => Object.freeze(value)) as unknown
   } catch {
     return bytes.fail()
   }

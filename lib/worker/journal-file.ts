@@ -16,9 +16,9 @@ import type { Moment } from './state-clock.ts'
 const GROWTH = 3
 /** … and at least so many, … */
 const TURN_BYTES_MIN = 16 * 1024 * 1024
-/** … or so many records or deliveries: what bounds the time of a recovery. */
+/** … or so many records or deliveries (about 3 and 0.2 µs each to read): what bounds the time of a recovery. */
 const RECORDS_MAX = 1_000_000
-const DELIVERIES_MAX = 50_000_000
+const DELIVERIES_MAX = 10_000_000
 const PART_BYTES = 1024 * 1024
 const RETRY_MS = 5000
 

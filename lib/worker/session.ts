@@ -143,6 +143,11 @@ export class Session {
   get closed(): boolean {
     return this.phase.kind === 'closed'
   }
+
+  /** Messages behind this one were never taken: what a process that died had taken is not known until the next hello. */
+  get reached(): number {
+    return this.recovered ? Number.MAX_SAFE_INTEGER : Math.max(this.inbox.count, this.redeliveredUpTo)
+  }
 }
 
 /** A `join` of this process that waits for the room's home; `promise` is shared by those who ask twice. */

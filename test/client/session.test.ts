@@ -441,6 +441,11 @@ t.test('gone', async (t) => {
     t.same(fatesAfter(0, 0, 'session_unknown'), honest)
     t.same(fatesAfter(1, 9, 'session_expired'), honest, 'nor one that took what was never sent')
   })
+  t.test('a server that does not know what was taken: all that was sent may have been', async (t) => {
+    const fates = fatesAfter(2, Number.MAX_SAFE_INTEGER, 'session_expired')
+    t.same(fates, ['c unknown', 'd not_delivered'])
+    t.same(fatesAfter(4, 9, 'session_expired'), honest, 'it cannot have handled what was never sent')
+  })
   t.test('`gone` with a stale count: what was acknowledged since stays delivered', async (t) => {
     const rig = new Rig().connected()
     for (const name of ['a', 'b', 'c', 'd']) rig.session.emit(name, [])

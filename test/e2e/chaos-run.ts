@@ -5,17 +5,16 @@
 import { readFileSync, writeFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { type Client, type ClientOptions, connect } from '../../lib/client/index.ts'
-import { Cluster, steadyPort } from '../support/cluster.ts'
+import { Cluster, type LogLine, steadyPort } from '../support/cluster.ts'
 import { plague } from '../support/faults.ts'
 import { History } from '../support/history.ts'
 import { type FaultProxy, startProxy } from '../support/proxy.ts'
 import { RoomViews } from '../support/room-views.ts'
 import type { Random } from '../support/seed.ts'
 import { pause, until, within } from '../support/until.ts'
-import { ChaosClient } from './chaos-client.ts'
+import { ChaosClient, PATIENCE_MS } from './chaos-client.ts'
 import { type Figures, RoomMember } from './rooms-member.ts'
 
-const CALM_MS = 20_000
 const TRANSPORTS: NonNullable<ClientOptions['transports']>[] = [
   ['websocket'],
   ['polling'],
@@ -45,6 +44,9 @@ const ARGS = [
   ...['--ping-interval-ms', '1200', '--ping-timeout-ms', '1300'],
   ...['--outbox-bytes', String(OUTBOX_BYTES)],
 ]
+
+const EXPECTED =
+  /^worker was killed by SIGKILL$|^the last turn in the journal was not written to its end|^rolling reload ended early$/
 
 export class Chaos {
   readonly cluster: Cluster
@@ -101,7 +103,7 @@ export class Chaos {
     witness.on('said', (room: unknown, id: unknown) => views.ordered(String(room), String(id)))
     for (const room of rooms) {
       views.published(room, 'witness', 'witness/1')
-      await within(witness.emitWithAck('enter', room, 'witness/1'), CALM_MS, 'the witness in its rooms')
+      await within(witness.emitWithAck('enter', room, 'witness/1'), PATIENCE_MS, 'the witness in its rooms')
     }
     for (let i = 0; i < this.#options.clients; i++) {
       const options = {
@@ -150,10 +152,22 @@ export class Chaos {
     return member
   }
 
+  /** Each session has a message that was handled: one without may be given up after 10 s without a link. */
+  async welcomed(): Promise<void> {
+    const clients = this.#members.map(({ client }) => client).filter(({ state }) => state !== 'closed')
+    await within(Promise.all(clients.map((client) => client.settled())), PATIENCE_MS, 'all that was sent')
+  }
+
   /** Everybody is connected, but for those that said goodbye. */
   async connected(): Promise<void> {
     const all = [this.#witness!, ...this.clients.map(({ client }) => client)]
-    await until(() => all.every(({ state }) => state === 'connected'), CALM_MS, 'all clients connected')
+    const away = (): Client[] => all.filter(({ state }) => state !== 'connected')
+    await until(() => away().length === 0, PATIENCE_MS, 'all clients connected').catch((error: Error) => {
+      const states = away().map(({ id, state }) => `${id} is ${state}`)
+      throw new Error(
+        `${error.message}: ${states.join(', ')}; the server: ${this.cluster.stderr.slice(-2000)}`,
+      )
+    })
   }
 
   /** The load ends; resolves when nothing is on its way any more, with all that must not have happened. */
@@ -166,7 +180,7 @@ export class Chaos {
       outcome.status === 'rejected' ? [(outcome.reason as Error).message] : [],
     )
     const quiet = (): boolean => this.#members.every((member) => member.quiet) && views.complete()
-    await until(quiet, CALM_MS, 'quiet').catch((error: Error) => late.push(error.message))
+    await until(quiet, PATIENCE_MS, 'quiet').catch((error: Error) => late.push(error.message))
     // What comes now came twice, or to somebody who is not in.
     await pause(200)
     await this.#countMembers().catch((error: Error) => late.push(error.message))
@@ -189,7 +203,7 @@ export class Chaos {
     for (const room of this.rooms) {
       const expected = [this.#witness!.id, ...this.views.membersOf(room).map((name) => ids.get(name))].sort()
       const asked = this.#witness!.emitWithAck('members', room) as Promise<string[]>
-      const members = (await within(asked, CALM_MS, 'the members')).sort()
+      const members = (await within(asked, PATIENCE_MS, 'the members')).sort()
       if (members.length !== expected.length || members.some((id, i) => id !== expected[i]))
         this.figures.wrong.push(`${room} has ${members.length} members instead of ${expected.length}`)
     }
@@ -206,6 +220,7 @@ export class Chaos {
     )
   }
 
+  /** Stops the server, too; throws where that is not in order. */
   async close(): Promise<void> {
     this.#heal()
     clearInterval(this.#acting)
@@ -213,7 +228,14 @@ export class Chaos {
     for (const { client } of this.#members) client.close()
     this.#witness?.close()
     await this.#proxy.stop()
+    await this.cluster.stop()
   }
+}
+
+/** What a server complains of that is no death, and no trace of one. */
+export function unexpected(complaints: readonly LogLine[]): LogLine[] {
+  // A worker whose primary dies while Node starts it ends with a trace on stderr, before a line of ours has run.
+  return complaints.filter(({ level, msg }) => level !== 0 && !EXPECTED.test(msg))
 }
 
 /** The file that handlers write to lies beside the journal. */

@@ -6,8 +6,8 @@ import { nothingLeft } from '../support/nothing-left.ts'
 t.test('moves', async (t) => {
   const { counted, atRandom } = await prove(t, 'moves', {
     stride: 120,
-    clients: 8,
-    cuts: 60,
+    clients: 6,
+    cuts: 50,
     limitMs: 20_000,
   })
   t.ok(counted.skips + atRandom.skips > 20, 'frames came on the new link that the old one had brought')

@@ -7,7 +7,7 @@ import { prove } from '../support/journeys.ts'
 import { nothingLeft } from '../support/nothing-left.ts'
 
 t.test('polling', async (t) => {
-  const { atRandom } = await prove(t, 'polling', { stride: 200, clients: 6, cuts: 40, limitMs: 20_000 })
+  const { atRandom } = await prove(t, 'polling', { stride: 150, clients: 6, cuts: 50, limitMs: 20_000 })
   t.ok(atRandom.reissued > 0, 'requests were sent again')
 })
 

@@ -28,7 +28,7 @@ const TRANSPORTS: NonNullable<ClientOptions['transports']>[] = [
   ['websocket', 'polling'],
 ]
 /** One that lives long still feels the faults; one that is cut at once learns nothing of rooms. */
-const PLAN = { share: 0.7, lifeMs: 4000, lifeBytes: 200_000, slowShare: 0.1, slowMs: 20 }
+const PLAN = { share: 0.9, lifeMs: 3000, lifeBytes: 30_000, slowShare: 0.1, slowMs: 20 }
 const OUTBOX_BYTES = 8 * 1024 * 1024
 
 /** Half-open links must be noticed in a short run. */

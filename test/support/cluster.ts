@@ -10,7 +10,7 @@ import { childrenOf, processesWith } from './processes.ts'
 import { until, within } from './until.ts'
 
 const ROOT = join(import.meta.dirname, '../..')
-const READY_MS = 15_000
+const READY_MS = 28_000
 /** The default of --shutdown-ms, and what a busy machine adds. */
 const STOP_MS = 5000 + 3000
 

@@ -105,6 +105,8 @@ export interface Edges {
   readonly directory: string
   /** Lines of level error. */
   readonly errors: string[]
+  /** Other lines: what was refused. */
+  readonly refusals: string[]
   /** The `index`th segment that belongs to `slot`. */
   segment(slot: number, index?: number): string
   close(): Promise<void>
@@ -115,7 +117,9 @@ type Overrides = Partial<EdgeOptions> & { readonly engines?: (slot: number) => P
 export async function startEdges(count: number, { engines, ...overrides }: Overrides = {}): Promise<Edges> {
   const directory = await mkdtemp(join(tmpdir(), 'limpet-'))
   const errors: string[] = []
-  const log = pino({ level: 'error' }, { write: (line: string) => void errors.push(line) })
+  const refusals: string[] = []
+  const write = (line: string): unknown => (/"level":20\b/.test(line) ? refusals : errors).push(line)
+  const log = pino({ level: 'debug' }, { write })
   const workers: Worker[] = []
   const fronts: ReturnType<typeof createServer>[] = []
   for (let slot = 0; slot < count; slot++) {
@@ -150,6 +154,7 @@ export async function startEdges(count: number, { engines, ...overrides }: Overr
     workers,
     directory,
     errors,
+    refusals,
     segment: (slot, index = 0) => segmentsOf(slot, count)[index] as string,
     async close() {
       for (const front of fronts) front.close()

@@ -95,7 +95,7 @@ export async function prove(t: Test, name: JourneyName, amount: Amount): Promise
   t.same(counted.findings, [], 'cuts behind counted bytes')
   t.same(atRandom.findings, [], 'cuts at random')
   t.same(findings, [], 'the cluster: no complaint, no dead worker, no descriptor left')
-  t.ok(counted.midFrame > 20 && atRandom.midFrame > 10, 'they hit messages')
+  t.ok(counted.midFrame + atRandom.midFrame > 20, 'they hit messages')
   t.ok(atRandom.up >= amount.cuts && atRandom.down >= amount.cuts, 'both directions were loaded')
   return travelled
 }

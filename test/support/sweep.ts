@@ -1,4 +1,7 @@
-/** A short conversation, over and over, cut once each time: behind every byte of every connection it makes. */
+/**
+ * A short conversation, over and over, cut once each time: behind every byte of every connection it makes. Of one that
+ * moves, behind every byte from the moment on when the WebSocket is opened.
+ */
 import { type Client, type ClientOptions, connect } from '../../lib/client/index.ts'
 import type { Cluster } from './cluster.ts'
 import { type CutsReport, figuresOf, lossesOf, sentenceOf, sumOf } from './cuts-report.ts'
@@ -42,7 +45,7 @@ export async function sweep(cluster: Cluster, options: SweepOptions, random: Ran
   )
   try {
     const calm = await lanes[0]!.converse(null)
-    const cuts = cutsOf(calm.connections, options.stride ?? 1, random)
+    const cuts = cutsOf(calm.made, options, random)
     const reports = [calm.report]
     const work = async (lane: Lane): Promise<void> => {
       for (let cut = cuts.shift(); cut; cut = cuts.shift()) reports.push((await lane.converse(cut)).report)
@@ -54,12 +57,20 @@ export async function sweep(cluster: Cluster, options: SweepOptions, random: Ran
   }
 }
 
+/** A connection, and how much had passed on those before it when it was made. */
+interface Made {
+  readonly connection: ProxyConnection
+  readonly before: readonly { readonly up: number; readonly down: number }[]
+}
+
 /** In the order of the connections; a stride begins anywhere. */
-function cutsOf(connections: readonly ProxyConnection[], stride: number, random: Random): Cut[] {
+function cutsOf(made: readonly Made[], { moves, stride = 1 }: SweepOptions, random: Random): Cut[] {
+  const begins = (moves && made.find(({ connection }) => connection.upgrade)?.before) || []
   const cuts: Cut[] = []
-  for (const [i, connection] of connections.entries()) {
+  for (const [i, { connection }] of made.entries()) {
     for (const direction of ['up', 'down'] as const) {
-      for (let bytes = random.int(0, stride - 1); bytes < connection[direction].passed; bytes += stride)
+      const first = (begins[i]?.[direction] ?? 0) + random.int(0, stride - 1)
+      for (let bytes = first; bytes < connection[direction].passed; bytes += stride)
         cuts.push({ connection: i + 1, direction, bytes })
     }
   }
@@ -88,16 +99,17 @@ class Lane {
     await this.#proxy.stop()
   }
 
-  async converse(cut: Cut | null): Promise<{ report: CutsReport; connections: ProxyConnection[] }> {
+  async converse(cut: Cut | null): Promise<{ report: CutsReport; made: Made[] }> {
     const proxy = this.#proxy
     const { client, speed } = this.#options
-    const connections: ProxyConnection[] = []
+    const made: Made[] = []
     const { broken, brokenMidFrame } = proxy
     const splits = cut !== null && this.#random.chance(SPLIT_SHARE)
     proxy.rules.plan = (connection) => {
       if (splits) Object.assign(connection.rules, { segmentBytes: 1, segmentUntil: Date.now() + SPLIT_MS })
-      connections.push(connection)
-      if (cut?.connection === connections.length) connection.cutAfter(cut.direction, cut.bytes)
+      const before = made.map(({ connection: { up, down } }) => ({ up: up.passed, down: down.passed }))
+      made.push({ connection, before })
+      if (cut?.connection === made.length) connection.cutAfter(cut.direction, cut.bytes)
     }
     const name = cut ? `connection ${cut.connection} ${cut.direction} byte ${cut.bytes}` : 'calm'
     const history = new History()
@@ -119,7 +131,7 @@ class Lane {
     proxy.cutAll()
     await until(() => proxy.connections.length === 0)
     const report = { ...figuresOf([loaded]), cuts, midFrame, reissued: 0, doubled: 0, findings }
-    return { report, connections }
+    return { report, made }
   }
 
   async #talk(loaded: LoadedClient): Promise<void> {

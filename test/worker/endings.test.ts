@@ -1,4 +1,5 @@
 import t from 'tap'
+import { checkpointOf, restore } from '../../lib/worker/checkpoint.ts'
 import { hashOf, LIMITS, Peer, settle, TestWorker } from '../support/core.ts'
 import { setUp, withSlow } from '../support/worker-setups.ts'
 
@@ -66,6 +67,24 @@ t.test('an outbox that is full', async (t) => {
 })
 
 t.test('grace', async (t) => {
+  t.test('of a session that its process left: what that one had taken may have been handled', async (t) => {
+    const { worker, peer } = await withSlow()
+    peer.emit('slow')
+    for (const returns of [false, true]) {
+      const next = new TestWorker()
+      for (const record of checkpointOf(worker.state)) restore(next.state, record)
+      next.sessions.recover()
+      const again = Object.assign(new Peer(next), { id: peer.id, attempt: 1, sent: 1 })
+      if (returns) {
+        t.same(await again.connect(), ['welcome from 1 taken 0 handled 0'])
+        again.lose()
+      }
+      next.pass(LIMITS.graceMs + 100)
+      const taken = returns ? 1 : Number.MAX_SAFE_INTEGER
+      t.same(await again.connect(), [`gone session_expired 0/${taken}`])
+    }
+  })
+
   t.test('ends a session once and leaves its rooms at their homes', async (t) => {
     const { worker, peer } = await setUp()
     await worker.apps[0]!.join('room')

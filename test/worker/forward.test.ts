@@ -122,6 +122,7 @@ t.test('a client that leaves a forwarded poll leaves its owner too', async (t) =
   tunnel.socket.resetAndDestroy()
   await gone
   await until(() => edge.sockets === 0 && edges.workers[0]!.edge.sockets === 0)
+  t.same(edges.refusals, [], 'its owner is not to blame')
 })
 
 t.test('forwarded once, and never again', async (t) => {

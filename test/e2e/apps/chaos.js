@@ -8,9 +8,9 @@ import { setTimeout as pause } from 'node:timers/promises'
 
 const digestOf = (content) => createHash('sha1').update(content).digest('base64url').slice(0, 10)
 
-const SIZES = [1, 40, 300, 1500, 6000]
+const SIZES = [1, 40, 300, 1500]
 
-/** The nth message of a stream: every third is binary, some are several segments long. */
+/** The nth message of a stream: every third is binary, a few bytes or some hundreds. */
 const contentOf = (n) =>
   n % 3 === 0
     ? new Uint8Array(SIZES[n % SIZES.length]).fill(n)
