@@ -4,6 +4,7 @@ import fs from 'node:fs'
 import net from 'node:net'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
+import { writeThrough } from './write-through.ts'
 
 export interface JournalDirectory {
   /** Absolute; null without a journal. */
@@ -53,7 +54,7 @@ export async function openJournal(directory: string | null): Promise<Opened> {
  * Linux alone has them. Null: held by another.
  */
 function lockPath(path: string): Promise<net.Server | null> {
-  const name = `\0limpet-journal-${createHash('sha256').update(path).digest('hex').slice(0, 32)}`
+  const name = lockName(path)
   const server = net.createServer((socket) => socket.destroy()).unref()
   return new Promise((resolve, reject) => {
     server.once('error', (error: NodeJS.ErrnoException) => {
@@ -62,6 +63,29 @@ function lockPath(path: string): Promise<net.Server | null> {
     })
     server.listen(name, () => resolve(server))
   })
+}
+
+function lockName(path: string): string {
+  return `\0limpet-journal-${createHash('sha256').update(path).digest('hex').slice(0, 32)}`
+}
+
+/** The process that holds a journal now; a pid file alone may be of one that was killed. Null: none. */
+export async function holderOf(directory: string): Promise<number | null> {
+  let path: string
+  let pid: number
+  try {
+    path = fs.realpathSync(directory)
+    pid = Number.parseInt(fs.readFileSync(join(path, 'primary.pid'), 'utf8'), 10)
+  } catch {
+    return null
+  }
+  const held = await new Promise<boolean>((resolve) => {
+    const socket = net.connect({ path: lockName(path) })
+    socket.on('connect', () => resolve(true))
+    socket.on('error', () => resolve(false))
+    socket.on('close', () => resolve(false))
+  })
+  return held && pid > 0 ? pid : null
 }
 
 function holder(pidFile: string): string {
@@ -76,9 +100,7 @@ function holder(pidFile: string): string {
 function placementKeyIn(path: string): Uint8Array {
   const file = join(path, 'placement.key')
   if (!fs.existsSync(file)) {
-    // Renamed into place, so that a death in between leaves no half key.
-    fs.writeFileSync(`${file}.new`, randomBytes(KEY_BYTES), { mode: 0o600 })
-    fs.renameSync(`${file}.new`, file)
+    writeThrough(file, randomBytes(KEY_BYTES))
   }
   const key = fs.readFileSync(file)
   if (key.length !== KEY_BYTES)

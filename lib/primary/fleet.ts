@@ -15,7 +15,9 @@ export interface FleetSetup {
   readonly log: Logger
   /** The slot can take connections. */
   readonly ready: (slot: number, worker: Worker) => void
-  /** It cannot any more. The channel of its process is read to the end, or it has been told to leave. */
+  /** It cannot any more: its process is about to be told to leave. */
+  readonly leaving: (slot: number) => void
+  /** It cannot any more. The channel of its process is read to the end. */
   readonly gone: (slot: number) => void
   /** Writing a slot's journal fails, or works again. */
   readonly journal: (slot: number, failing: boolean) => void
@@ -128,7 +130,7 @@ export class Fleet {
     }
     this.#slots[slot] = { state: 'leaving', process: at.process, next: next! }
     this.#broadcast()
-    this.#setup.gone(slot)
+    this.#setup.leaving(slot)
     at.process.tell({ type: 'drain' })
     const late = setTimeout(() => at.process.kill(), this.#setup.shutdownMs)
     at.process.worker.once('exit', () => clearTimeout(late))
@@ -227,9 +229,9 @@ export class Fleet {
       return
     }
     this.#slots[slot] = { state: 'none' }
-    if (at.state === 'leaving' && this.#health !== 'stopping') return this.#follow(slot, at.next)
     if (at.state === 'ready') this.#broadcast()
     this.#setup.gone(slot)
+    if (at.state === 'leaving' && this.#health !== 'stopping') return this.#follow(slot, at.next)
     if (this.#health === 'stopping') return this.#checkStopped()
     this.#startAgain(slot, process, at, cause)
   }

@@ -4,6 +4,7 @@
  */
 import fs from 'node:fs'
 import { join } from 'node:path'
+import { writeThrough } from './write-through.ts'
 
 const VERSION = 1
 
@@ -42,9 +43,7 @@ export function prepareGeneration(journal: string, number: number, workers: numb
 
 /** From now on this one counts; older ones are removed. */
 export function commitGeneration(journal: string, generation: Generation): void {
-  const fresh = join(journal, 'CURRENT.new')
-  fs.writeFileSync(fresh, `${VERSION} ${generation.number} ${generation.workers}\n`, { mode: 0o600 })
-  fs.renameSync(fresh, join(journal, 'CURRENT'))
+  writeThrough(join(journal, 'CURRENT'), `${VERSION} ${generation.number} ${generation.workers}\n`)
   for (const name of fs.readdirSync(journal)) {
     const number = /^generation-([0-9]+)$/.exec(name)?.[1]
     if (number !== undefined && Number(number) !== generation.number)

@@ -19,7 +19,7 @@ const TRIES = 3
 export class Handover {
   readonly #worker: Worker
   readonly #limit: number
-  readonly #lost: (arrival: Arrival) => void
+  readonly #lost: (arrival: Arrival, leaving: boolean) => void
   readonly #waiting: Arrival[] = []
   #flying: Arrival | null = null
   #tries = 0
@@ -29,9 +29,9 @@ export class Handover {
 
   /**
    * @param limit connections that may wait
-   * @param lost one that the worker cannot take though it lives
+   * @param lost one that the worker cannot take though it lives; `leaving`: another may
    */
-  constructor(worker: Worker, limit: number, lost: (arrival: Arrival) => void) {
+  constructor(worker: Worker, limit: number, lost: (arrival: Arrival, leaving: boolean) => void) {
     this.#worker = worker
     this.#limit = limit
     this.#lost = lost
@@ -44,6 +44,15 @@ export class Handover {
     this.#waiting.push(arrival)
     this.#next()
     return true
+  }
+
+  /**
+   * The worker is told to leave, and has not left: what waits can be given to another. The one on its way may arrive yet;
+   * `close` or `lost` says what became of it.
+   */
+  cut(): Arrival[] {
+    this.#closed = true
+    return this.#waiting.splice(0)
   }
 
   /**
@@ -88,7 +97,7 @@ export class Handover {
     this.#flying = null
     // Node never closes a raw handle that it sent.
     if (cmd === 'NODE_HANDLE_ACK') arrival.handle.close()
-    else this.#lost(arrival)
+    else this.#lost(arrival, this.#closed)
     this.#next()
   }
 }

@@ -17,7 +17,7 @@ import { commitGeneration, prepareGeneration, readGeneration } from './generatio
 import { type Arrival, Handover } from './handover.ts'
 import { Parking } from './parking.ts'
 import { reload } from './reload.ts'
-import { readReloadReport, writeReloadReport } from './reload-report.ts'
+import { type ReloadReport, readReloadReport, writeReloadReport } from './reload-report.ts'
 
 export interface PrimarySetup {
   readonly options: Options
@@ -47,6 +47,8 @@ export class Primary {
   #socketDirectory: string | null = null
   /** By slot; null while the slot cannot take connections. */
   #handovers: (Handover | null)[] = []
+  /** Of workers that were told to leave: what is on its way to them may arrive yet. */
+  readonly #leavers: (Handover | null)[] = []
   /** By slot: connections for a worker that was ready once and is on its way back. */
   #parkings: readonly Parking[] = []
   #reloading = false
@@ -79,16 +81,29 @@ export class Primary {
   /** Replaces the workers one by one. Resolves with null when the last one is, or with one sentence. */
   async reload(): Promise<string | null> {
     if (this.#reloading) return 'a reload is under way'
-    if (this.#fleet?.health !== 'ok') return 'not all workers are ready'
     this.#reloading = true
     const journal = this.#journal?.path ?? null
     const number = journal === null ? 0 : readReloadReport(journal).number + 1
-    if (journal) writeReloadReport(journal, { number, state: 'running', reason: '' })
-    const reason = await reload(this.#fleet, this.#setup.options.workers)
-    if (journal)
-      writeReloadReport(journal, { number, state: reason === null ? 'done' : 'failed', reason: reason ?? '' })
+    const report = (state: ReloadReport['state'], reason: string): void => {
+      try {
+        if (journal !== null) writeReloadReport(journal, { number, pid: process.pid, state, reason })
+      } catch (error) {
+        this.#setup.log.warn({ err: error }, 'the report of the reload could not be written')
+      }
+    }
+    report('running', '')
+    const reason = this.#notNow() ?? (await reload(this.#fleet as Fleet, this.#setup.options.workers))
+    report(reason === null ? 'done' : 'failed', reason ?? '')
     this.#reloading = false
     return reason
+  }
+
+  /** Why no worker is replaced now. */
+  #notNow(): string | null {
+    if (this.#fleet?.health !== 'ok') return 'not all workers are ready'
+    return this.#failingJournals.size > 0
+      ? 'a journal cannot be written: its sessions are in memory only'
+      : null
   }
 
   async #start(): Promise<void> {
@@ -124,11 +139,14 @@ export class Primary {
         options: { ...options, journal: slotFiles },
       },
       ready: (slot, worker) => {
-        this.#handovers[slot] = new Handover(worker, handoversWaiting, refuse)
+        this.#handovers[slot] = new Handover(worker, handoversWaiting, (lost, leaving) =>
+          leaving ? this.#placeOrRefuse(lost) : refuse(lost),
+        )
         this.#parkings[slot]!.open = true
-        for (const arrival of this.#parkings[slot]!.take()) if (!this.#place(arrival)) refuse(arrival)
+        for (const arrival of this.#parkings[slot]!.take()) this.#placeOrRefuse(arrival)
         if (this.#fleet?.health === 'ok') this.#announce()
       },
+      leaving: (slot) => this.#leaving(slot),
       gone: (slot) => this.#gone(slot),
       journal: (slot, failing) => {
         if (failing) this.#failingJournals.add(slot)
@@ -204,12 +222,24 @@ export class Primary {
     return this.#turn
   }
 
+  #placeOrRefuse(arrival: Arrival): void {
+    if (!this.#place(arrival)) this.#acceptor?.refuse(arrival.handle)
+  }
+
+  #leaving(slot: number): void {
+    const handover = this.#handovers[slot] ?? null
+    this.#handovers[slot] = null
+    this.#leavers[slot] = handover
+    for (const arrival of handover?.cut() ?? []) this.#placeOrRefuse(arrival)
+  }
+
   /** What waited for a worker goes where it can: pages to another one; a segment has no other, and waits for its next. */
   #gone(slot: number): void {
     this.#failingJournals.delete(slot)
-    const left = this.#handovers[slot]?.close() ?? []
+    const left = [this.#handovers[slot], this.#leavers[slot]].flatMap((handover) => handover?.close() ?? [])
     this.#handovers[slot] = null
-    for (const arrival of left) if (!this.#place(arrival)) this.#acceptor?.refuse(arrival.handle)
+    this.#leavers[slot] = null
+    for (const arrival of left) this.#placeOrRefuse(arrival)
   }
 
   async #stop(outcome: Outcome): Promise<void> {

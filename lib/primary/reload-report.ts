@@ -5,6 +5,8 @@ import { join } from 'node:path'
 export interface ReloadReport {
   /** Rises with every reload that a server of this journal was asked for. */
   readonly number: number
+  /** The server's. */
+  readonly pid: number
   readonly state: 'running' | 'done' | 'failed'
   /** One sentence where it failed. */
   readonly reason: string
@@ -17,7 +19,7 @@ export function readReloadReport(journal: string): ReloadReport {
   } catch {
     // There was none yet, or it is no report.
   }
-  return { number: 0, state: 'done', reason: '' }
+  return { number: 0, pid: 0, state: 'done', reason: '' }
 }
 
 export function writeReloadReport(journal: string, report: ReloadReport): void {

@@ -168,6 +168,8 @@ export class AppSession {
 
   close(code = 'closed_by_server', reason = ''): void {
     this.#mayActAnywhere()
+    if (typeof code !== 'string' || typeof reason !== 'string')
+      throw new LimpetError('arguments_invalid', 'code and reason are texts')
     // A code that says come back: the client goes on with a new session.
     const returns = retryOf(code) === 'now' || retryOf(code) === 'later'
     this.#context.sessions.end(this.#session, code, reason, returns ? 'gone' : 'close')

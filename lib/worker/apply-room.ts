@@ -57,7 +57,7 @@ export function emptied(state: WorkerState, room: string, home: HomeRoom): void 
   forgetEmpty(state)
 }
 
-function forgetEmpty(state: WorkerState): void {
+export function forgetEmpty(state: WorkerState): void {
   const { emptyRooms, emptyRoomsBytes } = state.limits
   for (const room of state.emptyHomes) {
     if (state.emptyHomes.size <= emptyRooms && state.emptyBytes <= emptyRoomsBytes) return
@@ -184,7 +184,8 @@ export function peerReset(state: WorkerState, slot: number): void {
 }
 
 function membersLeft(state: WorkerState, slot: number): void {
-  for (const [name, home] of state.homes) {
+  // By name: the order in which homes are emptied decides which of them are forgotten, and a checkpoint keeps no other.
+  for (const [name, home] of [...state.homes].sort(([a], [b]) => (a < b ? -1 : 1))) {
     for (const [session, member] of home.members) if (member.slot === slot) homeLeft(state, name, session)
   }
 }

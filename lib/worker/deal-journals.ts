@@ -41,7 +41,8 @@ async function dealJournals({ from, to, placementKey, options }: Deal): Promise<
     const recovery = recover(join(from.path, `slot-${slot}.log`), state)
     if (recovery.kind === 'foreign') throw new Error(recovery.reason)
     if (recovery.kind === 'recovered') clock.goOn(recovery.about, recovery.time)
-    return { state, now: clock.now() }
+    const whole = recovery.kind === 'recovered' && recovery.tail !== 'damaged'
+    return { state, now: clock.now(), epoch: whole ? recovery.about.epoch : null }
   })
   const clock = new StateClock()
   const fresh = deal({
@@ -69,6 +70,7 @@ function write(state: WorkerState, directory: string, clock: StateClock): void {
     fsync: true,
     failed() {},
     worksAgain() {},
+    postponed() {},
   })
   const error = journal.checkpoint()
   if (error) throw error

@@ -15,6 +15,8 @@ import { Turn } from './turn.ts'
 export interface OldSlot {
   readonly state: WorkerState
   readonly now: number
+  /** Name of its memory; null where nothing was left of it, or not all. */
+  readonly epoch: string | null
 }
 
 export interface DealingSetup {
@@ -64,6 +66,15 @@ export function deal(setup: DealingSetup): WorkerState[] {
 /** Until no item is under way: what one causes may be more items. */
 function drain({ old, limits, homeOf, newId }: DealingSetup): void {
   const machines = old.map((slot) => machineOf(slot, limits, (room) => homeOf(room, old.length), newId))
+  // What their processes had taken is not known before their clients are back.
+  for (const { state } of old) for (const session of state.sessions.values()) session.recovered = true
+  for (const a of old) {
+    for (const b of old) {
+      if (a === b || (knows(a, b) && knows(b, a))) continue
+      machines[a.state.slot]!.rooms.peerReset(b.state.slot)
+      machines[a.state.slot]!.turn.commit()
+    }
+  }
   for (let moved = true; moved; ) {
     moved = false
     for (const from of old) {
@@ -86,6 +97,16 @@ function drain({ old, limits, homeOf, newId }: DealingSetup): void {
   }
 }
 
+/** What one remembers of the streams with another is about the memory that there is of it, and fits. */
+function knows(a: OldSlot, b: OldSlot): boolean {
+  const met = a.state.epoch(b.state.slot)
+  const outbox = b.state.outbox(a.state.slot)
+  const received = a.state.received(b.state.slot)
+  return (
+    b.epoch !== null && (met === null || met === b.epoch) && received <= outbox.end && received >= outbox.base
+  )
+}
+
 /** The machines of one old slot; no application runs here. */
 function machineOf(
   { state, now }: OldSlot,
@@ -102,6 +123,9 @@ function machineOf(
     parted() {},
     regulate() {},
     broke(_session, error) {
+      throw error
+    },
+    lost(error) {
       throw error
     },
     polled() {},

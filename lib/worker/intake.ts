@@ -33,18 +33,19 @@ export class Intake {
         // More than any link was given: the peer's count lies.
         if (message.count > session.given)
           return this.#sessions.refuse(link, 'protocol_error', 'received more than was sent')
-        // Frames that a former link brought are still due on this one: the client counts them by their place here.
-        this.#sessions.turn.record({
-          type: 'received',
-          session: session.id,
-          count: Math.min(message.count, session.cursor),
-        })
-        return
+        return this.#received(session, message.count)
       case 'close':
         return this.#sessions.leave(session)
       default:
         return this.#sessions.refuse(link, 'protocol_error', `unexpected ${message.type}`)
     }
+  }
+
+  /** Frames that a former link brought are still due on this one: the client counts them by their place here. */
+  #received(session: Session, said: number): void {
+    const count = Math.min(said, session.cursor)
+    if (count > session.outbox.base)
+      this.#sessions.turn.record({ type: 'received', session: session.id, count })
   }
 
   #counted(
@@ -60,7 +61,8 @@ export class Intake {
         'payload_too_large',
         `more than ${this.#sessions.limits.payloadBytes} bytes`,
       )
-    if (session.finishedAhead?.has(session.inbox.count + 1)) {
+    const next = session.inbox.count + 1
+    if (next <= session.handled || session.finishedAhead?.has(next)) {
       // It finished ahead of others in a process that died; the client could not know.
       session.inbox.take(crc)
       return

@@ -43,6 +43,8 @@ export interface JournalPorts {
   /** Writing failed: the sessions go on without a journal, unless this ends the process. */
   readonly failed: (error: Error) => void
   readonly worksAgain: () => void
+  /** A checkpoint failed: the file goes on growing until one succeeds. */
+  readonly postponed: (error: Error) => void
   /** While writing fails, a whole checkpoint is tried this often; default 5000. */
   readonly retryMs?: number
 }
@@ -73,12 +75,13 @@ export class JournalFile implements Journal {
   }
 
   /** Goes on behind the last intact block of an existing file; what stands behind it is cut off. */
-  resume(size: number, checkpointSize: number): void {
+  resume(size: number, checkpointSize: number, records = 0): void {
     const fd = fs.openSync(this.#ports.path, 'r+')
     fs.ftruncateSync(fd, size)
     this.#fd = fd
     this.#size = size
     this.#checkpointSize = checkpointSize
+    this.#records = records
   }
 
   write(batch: readonly StateRecord[]): void {
@@ -96,7 +99,8 @@ export class JournalFile implements Journal {
     } catch (error) {
       return this.#fail(this.#fd, error as Error)
     }
-    if (this.#due) this.checkpoint()
+    const failure = this.#due ? this.checkpoint() : null
+    if (failure) this.#ports.postponed(failure)
   }
 
   /**
@@ -146,6 +150,8 @@ export class JournalFile implements Journal {
   }
 
   close(): void {
+    // The last chance of what is in memory only.
+    if (this.#fd === null) this.checkpoint()
     if (this.#fd !== null) fs.closeSync(this.#fd)
     this.#fd = null
     this.#retryAt = Number.POSITIVE_INFINITY
@@ -159,6 +165,7 @@ export class JournalFile implements Journal {
   }
 
   #deliveriesOf(record: StateRecord): number {
+    if (record.type === 'noticed') return this.#ports.state.rooms.get(record.room)?.watchers?.size ?? 0
     if (record.type !== 'delivered' && record.type !== 'ordered') return 0
     return this.#ports.state.rooms.get(record.room)?.members.size ?? 0
   }
@@ -179,17 +186,26 @@ export class JournalFile implements Journal {
 
   /** A later start must find no journal rather than one that ends before its sessions do. */
   #fail(fd: number, error: Error): void {
-    // If the process ends here nothing of the turn leaves: nothing of it may be found.
-    fs.ftruncateSync(fd, this.#size)
-    this.#ports.failed(error)
-    fs.closeSync(fd)
+    // If the process ends in `failed` nothing of the turn leaves: nothing of it may be found.
+    attempt(() => fs.ftruncateSync(fd, this.#size))
     this.#fd = null
-    fs.rmSync(this.#ports.path, { force: true })
+    this.#ports.failed(error)
+    attempt(() => fs.closeSync(fd))
+    attempt(() => fs.rmSync(this.#ports.path, { force: true }))
     this.#retryAt = performance.now() + this.#retryMs
   }
 
   #retry(): void {
     if (performance.now() < this.#retryAt || this.checkpoint()) return
     this.#ports.worksAgain()
+  }
+}
+
+/** The disk is in trouble, and its first error is told: the next ones say nothing new. */
+function attempt(call: () => void): void {
+  try {
+    call()
+  } catch {
+    // Told already.
   }
 }

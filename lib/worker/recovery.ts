@@ -64,17 +64,23 @@ class Replay {
   }
 
   run(): Recovery {
+    // A loss of power behind the rename of the first file.
+    if (this.#fileSize === 0) return { kind: 'none' }
     if (!this.#reader.genuine)
       return { kind: 'foreign', reason: `${this.#path} is no journal of this version; it was left untouched` }
     const about = this.#about()
     const { limits } = this.#state
     if (about) this.#state.limits = about.limits
-    if (!about || !this.#checkpoint())
+    if (!about)
       return { kind: 'foreign', reason: `${this.#path} is damaged at its beginning; it was left untouched` }
+    // Of half a checkpoint nothing fits together: its sessions end.
+    const checkpoint = this.#checkpoint()
+    for (const record of checkpoint ?? []) restore(this.#state, record)
     const checkpointSize = this.#reader.position
     this.#time = about.time
     let size = checkpointSize
-    for (let block = this.#reader.next(); block; block = this.#reader.next()) {
+    if (!checkpoint) this.#tail = 'damaged'
+    for (let block = checkpoint && this.#reader.next(); block; block = this.#reader.next()) {
       if (block.kind !== 'turn' || !this.#turn(block)) {
         this.#tail = 'damaged'
         break
@@ -103,19 +109,20 @@ class Replay {
     return JSON.parse(text) as About
   }
 
-  #checkpoint(): boolean {
+  /** Null where it is not whole. */
+  #checkpoint(): CheckpointRecord[] | null {
+    const records: CheckpointRecord[] = []
     for (let block = this.#reader.next(); block; block = this.#reader.next()) {
-      if (block.kind === 'whole') return true
-      if (block.kind !== 'part') return false
+      if (block.kind === 'whole') return records
+      if (block.kind !== 'part') return null
       const fields = new FieldReader(block.body)
       while (!fields.atEnd) {
         const record = readRecord(fields, this.#frames)
-        if (!record) return false
-        restore(this.#state, record as CheckpointRecord)
-        this.#records += 1
+        if (!record) return null
+        records.push(record as CheckpointRecord)
       }
     }
-    return false
+    return null
   }
 
   /** All of it or nothing. */

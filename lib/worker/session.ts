@@ -121,7 +121,9 @@ export class Session {
   overflowed = false
   running = false
   reading = true
-  /** A journal brought it back, and its client has not. */
+  /** A journal brought it back … */
+  restored = false
+  /** … and its client has not come back yet. */
   recovered = false
   /** Messages 1 … n may have run in a process that died. */
   redeliveredUpTo = 0

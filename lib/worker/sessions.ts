@@ -182,6 +182,7 @@ export class Sessions implements LinkEvents {
   /** Sessions that a journal brought back wait for their clients. Effects of `open` and `suspend` are possible by now. */
   recover(): void {
     for (const session of [...this.state.sessions.values()]) {
+      session.restored = true
       session.recovered = true
       session.inbox.begin(session.handled, session.handledCheck)
       // Whatever was in the outbox may have been given to a link.

@@ -4,6 +4,7 @@ import fs from 'node:fs'
 import { join } from 'node:path'
 import { isDeepStrictEqual } from 'node:util'
 import type { Logger } from 'pino'
+import { forgetEmpty } from './apply-room.ts'
 import { type Journal, memoryOnly } from './journal.ts'
 import { type About, JournalFile } from './journal-file.ts'
 import { recover } from './recovery.ts'
@@ -59,6 +60,8 @@ export async function openSlotJournal(setup: SlotJournalSetup): Promise<SlotJour
     about: (): About => ({ ...clock.moment(), slot, epoch, limits: state.limits }),
     now: clock.now,
     failed: (error) => failed(setup, error),
+    postponed: (error) =>
+      log.warn({ err: error }, 'no checkpoint of the journal could be written; its file goes on growing'),
     worksAgain: () => {
       log.warn('the journal works again')
       setup.changed(false)
@@ -66,10 +69,13 @@ export async function openSlotJournal(setup: SlotJournalSetup): Promise<SlotJour
   })
   if (recovered) report(setup, recovered, performance.now() - began)
   if (damaged) fs.copyFileSync(path, `${path}.damaged`)
-  if (recovered && !damaged && sameLimits) journal.resume(recovered.size, recovered.checkpointSize)
+  if (recovered && !damaged && sameLimits)
+    journal.resume(recovered.size, recovered.checkpointSize, recovered.records)
   else {
+    // A checkpoint that holds more than the limits would be restored to less.
+    forgetEmpty(state)
     const error = journal.checkpoint()
-    if (error) throw new JournalError(`the journal cannot be written: ${error.message}`)
+    if (error) failed(setup, error)
   }
   return { journal, epoch, damaged }
 }

@@ -5,6 +5,7 @@
 import { CODES } from '../wire/codes.ts'
 import { type AnswerResult, encodeAnswer, encodeNumber, Frame } from '../wire/frames.ts'
 import { Deadlines } from './deadlines.ts'
+import { Retries } from './retries.ts'
 import type { Session, Task } from './session.ts'
 import type { Sessions } from './sessions.ts'
 
@@ -17,24 +18,23 @@ export interface TaskPorts {
   poisoned(session: Session, event: string): void
 }
 
-/** How often a message is tried again whose process died while it may have been running. */
-const ATTEMPTS_MAX = 3
-
 export class Tasks {
   readonly #sessions: Sessions
   readonly #ports: TaskPorts
   readonly #now: () => number
   readonly #acknowledgements = new Deadlines<Session>()
+  readonly #retries: Retries
 
   constructor(sessions: Sessions, ports: TaskPorts, now: () => number) {
     this.#sessions = sessions
     this.#ports = ports
     this.#now = now
+    this.#retries = new Retries(sessions.turn, now)
   }
 
-  /** No count waits for the clock. */
+  /** Nothing waits for the clock. */
   get idle(): boolean {
-    return this.#acknowledgements.empty
+    return this.#acknowledgements.empty && this.#retries.idle
   }
 
   enqueue(session: Session, task: Task): void {
@@ -80,18 +80,19 @@ export class Tasks {
     return { ok: true, value: undefined }
   }
 
-  /** A message whose process died is tried again, but not for ever: it may be what the process died of. */
   #perform(session: Session, task: Task): AnswerResult | Promise<AnswerResult> {
-    if (task.kind !== 'message' || task.number > session.redeliveredUpTo)
-      return this.#ports.run(session, task)
-    const { turn } = this.#sessions
-    if ((session.attempts?.get(task.number) ?? 0) >= ATTEMPTS_MAX) {
-      this.#ports.poisoned(session, task.event.name)
-      return { ok: false, code: 'poison', message: CODES.poison.text }
-    }
-    turn.record({ type: 'attempted', session: session.id, number: task.number })
-    turn.persist()
-    return this.#ports.run(session, task)
+    const number = retried(session, task)
+    if (number === null) return this.#ports.run(session, task)
+    const again = this.#retries.again(session, number, () => this.#ports.run(session, task))
+    return again ?? this.#poison(session, task)
+  }
+
+  /** It was tried often enough: it may be what the process died of each time. */
+  #poison(session: Session, task: Task): AnswerResult {
+    this.#ports.poisoned(session, task.kind === 'message' ? task.event.name : 'open')
+    // A session whose `open` cannot run must not come back with another one.
+    if (task.kind !== 'message') this.#sessions.end(session, 'refused', CODES.poison.text, 'close')
+    return { ok: false, code: 'poison', message: CODES.poison.text }
   }
 
   /** What the handler caused and "handled" are in the same turn, so in the same batch. */
@@ -155,6 +156,7 @@ export class Tasks {
   }
 
   tick(now: number): void {
+    this.#retries.tick(now)
     this.#acknowledgements.expire(now, (session) => {
       session.acknowledgeQueued = false
       if (session.closed || session.acknowledger.dueAt === Number.POSITIVE_INFINITY) return
@@ -163,4 +165,10 @@ export class Tasks {
       this.#acknowledgements.set(session, session.acknowledger.dueAt)
     })
   }
+}
+
+/** The number of what may have run in a process that died; 0 is `open`, null all else. */
+function retried(session: Session, task: Task): number | null {
+  if (task.kind === 'message') return task.number <= session.redeliveredUpTo ? task.number : null
+  return task.kind === 'lifecycle' && task.name === 'open' && session.restored ? 0 : null
 }

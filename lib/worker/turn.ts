@@ -23,6 +23,8 @@ export interface TurnPorts {
   parted(link: Link): void
   /** Its link is not read, and something is to leave on it. */
   regulate(session: Session): void
+  /** A turn that cannot be applied or written: a bug. Nothing of it has left, so the process has to end with it. */
+  lost(error: unknown): never
   /** A link that failed while it was written to: a bug, but nobody else's. */
   broke(session: Session, error: unknown): void
   /** Counted frames are under way on polling, which may skip them. */
@@ -44,7 +46,11 @@ export class Turn {
   }
 
   record(record: StateRecord): void {
-    apply(this.#state, record)
+    try {
+      apply(this.#state, record)
+    } catch (error) {
+      this.#ports.lost(error)
+    }
     this.#records.push(record)
     if (record.type === 'itemTaken') this.#heardFrom.add(record.from)
     this.wake()
@@ -63,18 +69,10 @@ export class Turn {
     this.#records = []
   }
 
-  /** For what tells of the state and is no frame of a session's stream: runs behind the write. */
+  /** For what waits for the write and is no frame of a session's stream. `call` may not record anything itself. */
   afterwards(call: () => void): void {
     this.#afterwards.push(call)
     this.wake()
-  }
-
-  /** Writes what there is already, so that a death from here on finds it. Only between two inputs. */
-  persist(): void {
-    if (this.#records.length === 0) return
-    const records = this.#records
-    this.#records = []
-    this.#ports.journal.write(records)
   }
 
   commit(): void {
@@ -86,7 +84,15 @@ export class Turn {
       for (const session of sessions) this.#ports.overflowed(session)
     }
     this.#due = false
-    this.persist()
+    if (this.#records.length > 0) {
+      const records = this.#records
+      this.#records = []
+      try {
+        this.#ports.journal.write(records)
+      } catch (error) {
+        this.#ports.lost(error)
+      }
+    }
     const afterwards = this.#afterwards
     this.#afterwards = []
     for (const call of afterwards) call()

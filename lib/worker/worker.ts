@@ -173,6 +173,10 @@ class Worker {
       parted: (link) => this.#sessions.parted(link),
       polled: (session) => this.#sessions.polled(session),
       regulate: (session) => this.#sessions.regulate(session),
+      lost: (error) => {
+        this.#log.fatal({ err: error }, 'a turn could not be written: the process ends with it')
+        process.exit(1)
+      },
       broke: (session, error) => {
         this.#log.error({ err: error, session: session.id }, 'a session could not be flushed')
         session.link?.terminate()
@@ -234,7 +238,12 @@ class Worker {
         acknowledged: (to, count) => this.#turn.record({ type: 'itemsReceived', to, count }),
         reset: (peer) => this.#rooms.peerReset(peer),
         met: (peer, epoch) => this.#turn.record({ type: 'peerMet', slot: peer, epoch }),
-        ask: (_from, data) => this.#server.answer(data),
+        // The answer may tell of this very turn.
+        ask: async (_from, data) => {
+          const answer = await this.#server.answer(data)
+          await new Promise<void>((resolve) => this.#turn.afterwards(resolve))
+          return answer
+        },
       },
     })
   }

@@ -2,8 +2,6 @@
  * A crowd under load while the processes of its server are killed: clients in both directions, members that come to
  * rooms and leave them, a network that cuts their links. Who kills is up to the caller.
  */
-import { readFileSync, writeFileSync } from 'node:fs'
-import { join } from 'node:path'
 import { type Client, type ClientOptions, connect } from '../../lib/client/index.ts'
 import { Cluster, type LogLine, steadyPort } from '../support/cluster.ts'
 import { plague } from '../support/faults.ts'
@@ -14,6 +12,7 @@ import type { Random } from '../support/seed.ts'
 import { pause, until, within } from '../support/until.ts'
 import { ChaosClient, PATIENCE_MS } from './chaos-client.ts'
 import { type Figures, RoomMember } from './rooms-member.ts'
+import { linesOf, RUNS_ENV } from './runs.ts'
 
 const TRANSPORTS: NonNullable<ClientOptions['transports']>[] = [
   ['websocket'],
@@ -28,6 +27,8 @@ const PLAN = { share: 0.7, lifeMs: 4000, lifeBytes: 300_000, slowShare: 0.1, slo
 const OUTBOX_BYTES = 16 * 1024 * 1024
 
 export interface ChaosOptions {
+  /** Instead of apps/chaos.js. */
+  readonly app?: string
   readonly workers: number
   readonly clients: number
   readonly members: number
@@ -158,15 +159,16 @@ export class Chaos {
     await within(Promise.all(clients.map((client) => client.settled())), PATIENCE_MS, 'all that was sent')
   }
 
-  /** Everybody is connected, but for those that said goodbye. */
+  /** Everybody has been connected since, if only for a while: cuts go on. */
   async connected(): Promise<void> {
-    const all = [this.#witness!, ...this.clients.map(({ client }) => client)]
-    const away = (): Client[] => all.filter(({ state }) => state !== 'connected')
-    await until(() => away().length === 0, PATIENCE_MS, 'all clients connected').catch((error: Error) => {
-      const states = away().map(({ id, state }) => `${id} is ${state}`)
-      throw new Error(
-        `${error.message}: ${states.join(', ')}; the server: ${this.cluster.stderr.slice(-2000)}`,
-      )
+    const away = new Set([this.#witness!, ...this.clients.map(({ client }) => client)])
+    const noneAway = (): boolean => {
+      for (const client of away) if (client.state === 'connected') away.delete(client)
+      return away.size === 0
+    }
+    await until(noneAway, PATIENCE_MS, 'all clients connected').catch((error: Error) => {
+      const states = [...away].map(({ id, state }) => `${id} is ${state}`)
+      throw new Error(`${error.message}: ${states.join(', ')}`)
     })
   }
 
@@ -238,23 +240,23 @@ export function unexpected(complaints: readonly LogLine[]): LogLine[] {
   return complaints.filter(({ level, msg }) => level !== 0 && !EXPECTED.test(msg))
 }
 
-/** The file that handlers write to lies beside the journal. */
-function runsFile(cluster: Cluster): string {
-  return join(cluster.directory, 'journal', 'runs')
-}
-
-async function startChaosCluster({ workers, args = [], node, env }: ChaosOptions): Promise<Cluster> {
+async function startChaosCluster({
+  app = 'chaos',
+  workers,
+  args = [],
+  node,
+  env,
+}: ChaosOptions): Promise<Cluster> {
   const cluster = new Cluster({
-    app: 'chaos',
+    app,
     workers,
     port: await steadyPort(),
     args: [...ARGS, ...args],
-    env: { ...env, CHAOS_RUNS: 'journal/runs' },
+    env: { ...env, ...RUNS_ENV },
     ...(node && { node }),
   })
   try {
     await cluster.ready()
-    writeFileSync(runsFile(cluster), '', { flag: 'a' })
     return cluster
   } catch (error) {
     await cluster.kill()
@@ -266,7 +268,7 @@ async function startChaosCluster({ workers, args = [], node, env }: ChaosOptions
 function wrongRuns(cluster: Cluster): string[] {
   const wrong: string[] = []
   const before = new Map<string, string>()
-  for (const line of readFileSync(runsFile(cluster), 'utf8').split('\n').slice(0, -1)) {
+  for (const line of linesOf(cluster)) {
     const [id, what, number, which] = line.split(' ')
     const message = `${what} ${number}`
     const known = before.get(id!)

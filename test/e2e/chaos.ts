@@ -64,14 +64,6 @@ try {
   process.exitCode = findings.length > 0 ? 1 : 0
 } catch (error) {
   console.log(error, chaos.cluster.stderr.slice(-3000))
-  if (process.env.DEBUG_PS) {
-    const { execSync } = await import('node:child_process')
-    console.log(
-      execSync(
-        `ps -ef --forest | grep -v grep | grep -B2 -A8 ${chaos.cluster.directory}; ls -laR ${chaos.cluster.journal}; for p in $(pgrep -P ${chaos.cluster.pid}); do cat /proc/$p/cmdline | tr '\\0' ' '; grep State /proc/$p/status; cat /proc/$p/wchan; ls -l /proc/$p/fd; done; ss -xl | grep limpet-`,
-      ).toString(),
-    )
-  }
   process.exitCode = 1
 } finally {
   await chaos.close()

@@ -51,7 +51,8 @@ for (const name of Object.keys(STRIDES) as JourneyName[]) {
   const { counted, atRandom, findings: after } = await travel(name, amount, random.fork())
   tell(`${name}, every ${stride === 1 ? 'byte' : `${stride} bytes`}`, counted)
   tell(`${name}, at random`, { ...atRandom, findings: [...atRandom.findings, ...after] })
-  console.error(`${name}: done after ${Math.round((performance.now() - began) / 1000)} s`)
+  const seconds = Math.round((performance.now() - began) / 1000)
+  console.error(`${name}: done after ${seconds} s, ${findings.length} findings so far`)
 }
 tell('all', { ...sumOf(reports), findings: [] })
 table.all!.findings = findings.length

@@ -6,13 +6,14 @@ import { type Client, connect } from '../../lib/client/index.ts'
 import { Cluster, steadyPort } from '../support/cluster.ts'
 import { nothingLeft } from '../support/nothing-left.ts'
 import { until } from '../support/until.ts'
+import { RUNS_ENV } from './runs.ts'
 
 async function start(t: Test, workers: number): Promise<Cluster> {
   const cluster = new Cluster({
     app: 'chaos',
     workers,
     port: await steadyPort(),
-    env: { CHAOS_RUNS: 'journal/runs' },
+    env: RUNS_ENV,
   })
   t.teardown(() => cluster.stop())
   await cluster.ready()
@@ -48,19 +49,19 @@ async function crowd(
   t.teardown(() => {
     for (const { client } of all) client.close()
   })
-  for (const { client } of all) {
-    for (const room of rooms) await client.emitWithAck('enter', room, `hello ${client.id}`)
+  for (const [i, { client }] of all.entries()) {
+    for (const room of rooms) await client.emitWithAck('enter', room, `hello ${i}`)
   }
   return all
 }
 
-t.test('2, 4, 1, 3: each start deals anew', async (t) => {
+t.test('2, 3, 1: each start deals anew', async (t) => {
   const cluster = await start(t, 2)
   const rooms = ['red', 'green', 'blue']
   const all = await crowd(t, cluster, 4, rooms)
   const ids = all.map(({ client }) => client.id!).sort()
   let expected = rooms.length * ids.length
-  for (const workers of [4, 1, 3]) {
+  for (const workers of [3, 1]) {
     await cluster.crash()
     // While nobody serves: sent as soon as somebody does.
     for (const room of rooms) all[0]!.client.emit('say', room, `to ${workers}`)
@@ -80,14 +81,14 @@ t.test('2, 4, 1, 3: each start deals anew', async (t) => {
     all.map(({ lost }) => lost),
     all.map(() => []),
   )
-  t.equal(((await all[1]!.client.emitWithAck('data')) as { up: number }).up, 3)
+  t.equal(((await all[1]!.client.emitWithAck('data')) as { up: number }).up, 2)
   const [first, ...others] = all
   for (const room of rooms) {
     const of = ({ said }: Seen): string[] => said.filter((line) => line.startsWith(room))
     t.equal(new Set(of(first!)).size, of(first!).length, 'nothing twice')
     for (const other of others) t.same(of(other), of(first!).slice(-of(other).length), `one order of ${room}`)
   }
-  t.equal(readFileSync(join(cluster.journal, 'CURRENT'), 'utf8'), '1 4 3\n')
+  t.equal(readFileSync(join(cluster.journal, 'CURRENT'), 'utf8'), '1 3 1\n')
   t.same(cluster.complaints(), [])
 })
 
@@ -95,7 +96,7 @@ t.test('items between workers that had not arrived', async (t) => {
   const cluster = await start(t, 2)
   const room = cluster.roomOn(1)
   const [publisher, member] = await crowd(t, cluster, 2, [room])
-  await until(() => publisher!.said.length === 2 && member!.said.length === 1, 5000, 'all in the room')
+  await until(() => publisher!.said.length === 2 && member!.said.length > 0, 5000, 'all in the room')
   const home = (await member!.client.emitWithAck('pid')) as number
   process.kill(home, 'SIGSTOP')
   // Handled and written at the publisher's worker; its home hears of it in the next life.

@@ -49,23 +49,26 @@ export const SMALL: Readonly<Record<string, Bounds & { readonly floor: number }>
   'late hello': { ...LITTLE, messages: 0, races: 1, restarts: 1, floor: 850 },
   expiry: { ...LITTLE, expiries: 1, floor: 2000 },
   takeover: { ...LITTLE, messages: 0, takeovers: 1, floor: 650 },
-  end: { ...LITTLE, messages: 0, races: 1, ends: 1, floor: 900 },
+  end: { ...LITTLE, cuts: 0, ends: 1, floor: 380 },
 }
 
-/** `model.ts --full`: up to half an hour. */
+/** `model.ts --full`: minutes each. */
 export const FULL: Readonly<Record<string, Bounds>> = {
-  resume: { ...LITTLE, messages: 3, races: 1, restarts: 1 },
-  journal: { ...LITTLE, messages: 2, races: 1, restarts: 1, journal: true },
-  'journal, long turns': { ...LITTLE, restarts: 1, races: 1, journal: true, turns: true },
-  'two deaths': { ...LITTLE, restarts: 2, expiries: 1, journal: true },
-  'death and expiry': { ...LITTLE, races: 1, restarts: 1, expiries: 1 },
-  'two cuts': { ...LITTLE, messages: 2, cuts: 2, races: 1 },
-  expiry: { ...LITTLE, messages: 2, races: 1, expiries: 1 },
-  takeover: { ...LITTLE, races: 1, takeovers: 1 },
+  resume: { ...LITTLE, messages: 3, races: 1 },
+  'no journal': { ...LITTLE, messages: 3, cuts: 0, races: 1, restarts: 1 },
+  journal: { ...LITTLE, messages: 3, cuts: 0, races: 1, restarts: 1, journal: true },
+  'no journal, cut and expiry': { ...LITTLE, restarts: 1, expiries: 1 },
+  'journal, cut and expiry': { ...LITTLE, messages: 2, restarts: 1, expiries: 1, journal: true },
+  'journal, two deaths': { ...LITTLE, messages: 2, cuts: 0, restarts: 2, expiries: 1, journal: true },
+  'journal, long turns': { ...LITTLE, races: 1, restarts: 1, journal: true, turns: true },
+  'two cuts': { ...LITTLE, messages: 2, cuts: 2 },
+  expiry: { ...LITTLE, races: 1, expiries: 1 },
+  takeover: { ...LITTLE, takeovers: 1 },
+  'takeover, both speak': { ...LITTLE, messages: 2, cuts: 0, takeovers: 1 },
   'takeover and expiry': { ...LITTLE, cuts: 0, expiries: 1, takeovers: 1 },
-  end: { ...LITTLE, messages: 2, ends: 1 },
+  end: { ...LITTLE, races: 1, ends: 1 },
   answers: { ...LITTLE, messages: 2, asks: true },
   'links that take one frame': { ...LITTLE, messages: 2, races: 1, window: 1 },
   'long turns': { ...LITTLE, messages: 2, turns: true },
-  'three links': { ...LITTLE, links: 3, races: 2 },
+  'three links': { ...LITTLE, cuts: 0, links: 3, races: 2 },
 }

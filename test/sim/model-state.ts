@@ -162,8 +162,10 @@ export function digest([root]: Memento): string {
     }
   }
   for (const { instance, number } of attempts) {
-    const earlier = attempts.filter((other) => other.instance === instance && other.number < number)
-    mix(new Set(earlier.map((other) => other.number)).size, -2)
+    let rank = 0
+    for (let n = 0; n < number; n++)
+      if (attempts.some((other) => other.number === n && other.instance === instance)) rank += 1
+    mix(rank, -2)
   }
   return String.fromCharCode(low & 0xffff, low >>> 16, high & 0xffff, high >>> 16)
 }
@@ -178,24 +180,29 @@ function write(content: Content): readonly Piece[] {
   const pieces: Piece[] = []
   let text = '{'
   const { names } = codecOf(object)
-  for (const [i, value] of values.entries()) {
-    const name = names ? names[i]! : object.constructor === Object && i % 2 === 1 ? String(values[i - 1]) : ''
+  const isEntries = object.constructor === Object
+  for (let i = 0; i < values.length; i++) {
+    const value = values[i]
+    const name = names ? names[i]! : isEntries && i % 2 === 1 ? String(values[i - 1]) : ''
     // An outbox leaves holes where something was.
     const isHole = value === undefined && Array.isArray(object)
-    if (UNWRITTEN.has(name) || isHole || value instanceof Deadlines) continue
+    if (isHole || UNWRITTEN.has(name)) continue
     if (typeof value === 'object' && value !== null && !isValue(value) && !(value instanceof Bundle)) {
+      if (value instanceof Deadlines) continue
       pieces.push(...named(text), value)
       text = ''
     } else text += `${wordOf(name, value, instanceOf(content, i, name))},`
   }
-  return [...pieces, ...named(`${text}}`)]
+  pieces.push(...named(`${text}}`))
+  return pieces
 }
 
 function wordOf(name: string, value: unknown, instance: string): string {
   if (typeof value === 'function') return ''
   if (value instanceof Bundle) return String(value.count)
   if (value instanceof Frame) return String(value.data)
-  if (typeof value === 'string') return value.replace(/"instance":"(\w+)","attempt":(\d+)/, 'A.$1.$2_')
+  if (typeof value === 'string')
+    return value.startsWith('h{') ? value.replace(/"instance":"(\w+)","attempt":(\d+)/, 'A.$1.$2_') : value
   if (typeof value !== 'number') return String(value)
   if (name === 'dueAt') return value === Number.POSITIVE_INFINITY ? 'never' : 'then'
   // 0 in a journal: not at all.

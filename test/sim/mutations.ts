@@ -126,6 +126,7 @@ export const MUTATIONS: readonly Mutation[] = [
     file: 'lib/client/conversation.ts',
     from: 'this.outbox.checkAt(taken) === check',
     to: 'this.outbox.checkAt(taken) !== null',
+    tests: ['test/client/session.test.ts'],
   },
 
   // What is acknowledged.

@@ -48,6 +48,8 @@ export const LIMITS = {
 
 export interface CoreParts {
   readonly slot: number
+  /** What a journal came to; a new one without it. */
+  readonly state?: WorkerState
   readonly limits?: typeof LIMITS
   readonly now: () => number
   readonly app: AppPorts & { homeOf(room: string): number }
@@ -70,9 +72,10 @@ export class Core {
   /** Items of each stream that have left and are not yet taken: to slot → numbers sent so far. */
   readonly busCursor = new Map<number, number>()
 
-  constructor({ slot, limits = LIMITS, now, app, journal, received, flushed = () => {}, cut }: CoreParts) {
+  constructor(parts: CoreParts) {
+    const { slot, limits = LIMITS, now, app, journal, received, flushed = () => {}, cut } = parts
     this.slot = slot
-    this.state = new WorkerState(slot, limits)
+    this.state = parts.state ?? new WorkerState(slot, limits)
     this.turn = new Turn(this.state, {
       journal,
       bus: { flush: flushed, received },
@@ -85,6 +88,9 @@ export class Core {
       polled: (session) => this.sessions.polled(session),
       regulate: (session) => this.sessions.regulate(session),
       broke: (_session, error) => {
+        throw error
+      },
+      lost: (error) => {
         throw error
       },
     })
@@ -122,6 +128,9 @@ export interface TestWorkerOptions {
   /** A journal of the test's own. */
   readonly write?: (batch: readonly StateRecord[]) => void
   readonly homeOf?: (room: string) => number
+  /** What a journal came to: the test registers its listeners and calls `sessions.recover()`. */
+  readonly state?: WorkerState
+  readonly now?: number
 }
 
 const farOrNear = (room: string): number => (room.startsWith('far') ? 1 : 0)
@@ -141,18 +150,21 @@ export class TestWorker extends Core {
   readonly apps: AppSession[] = []
   readonly seen: string[] = []
 
-  constructor({ slot = 0, fleet = [], limits = {}, homeOf = farOrNear, write }: TestWorkerOptions = {}) {
-    const clock = { now: 1_000_000 }
+  constructor(options: TestWorkerOptions = {}) {
+    const { slot = 0, fleet = [], limits = {}, homeOf = farOrNear, write, state, now = 1_000_000 } = options
+    const clock = { now }
     const complete = { ...LIMITS, ...limits }
     const logged: TestWorker['logged'] = []
     const log = pino({ level: 'trace' }, { write: (line) => void logged.push(JSON.parse(line)) })
     const engine = { on() {}, opts: {} } as unknown as RawEngine
     const server = new AppServer(engine, log, complete.payloadBytes)
-    let ids = 0
+    // Names that the process before gave do not come again.
+    let ids = state ? now : 0
     const app = server.appPorts({ hashKey: hashOf, newId: () => `session${slot}-${++ids}` })
     const batches: (readonly StateRecord[])[] = []
     super({
       slot,
+      ...(state && { state }),
       limits: complete,
       now: () => clock.now,
       app: { ...app, homeOf },
@@ -274,7 +286,8 @@ export class MemoryLink implements Link {
 
 /** A client of the protocol: counts what it gets, says hello with its counts. */
 export class Peer {
-  readonly worker: TestWorker
+  /** Another one where its process died. */
+  worker: TestWorker
   key: string
   instance: string
   segment: string

@@ -71,6 +71,18 @@ const STORIES: [FindingKind, what: string, red: Story, green: Story][] = [
   ['reordered', 'behind a later one', two(got('2', '1')), two(got('1', '2'))],
   [
     'reordered',
+    'behind one of the same session',
+    two(lose, got('2', '1')),
+    // What a lost session had taken may be handled when the next one is at work.
+    all(
+      (h) => h.sent('a', '1'),
+      lose,
+      (h) => h.sent('a', '2'),
+      got('2', '1'),
+    ),
+  ],
+  [
+    'reordered',
     'two handlers at once',
     two(
       got('1', '2'),

@@ -14,7 +14,7 @@ export type FindingKind =
    */
   | 'lost'
   | 'doubled'
-  /** Received, or handled, behind a message that was sent later. */
+  /** Received, or handled, behind a message that was sent later in the same session. */
   | 'reordered'
   /** Received, never sent, or sent in another session. */
   | 'phantom'
@@ -200,11 +200,13 @@ function receivedWrong(stream: string, { sent, received, handled }: Stream): Fin
     seen.add(id)
   }
   for (const ids of [seen, handled ?? []]) {
-    let highest = -1
+    const highest = new Map<SessionName, number>()
     for (const id of ids) {
-      const { position } = sent.get(id) ?? { position: highest }
-      if (position < highest) findings.push({ kind: 'reordered', stream, message: id })
-      highest = Math.max(highest, position)
+      const origin = sent.get(id)
+      if (!origin) continue
+      const { session, position } = origin
+      if (position < (highest.get(session) ?? 0)) findings.push({ kind: 'reordered', stream, message: id })
+      else highest.set(session, position)
     }
   }
   return findings
