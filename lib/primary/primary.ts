@@ -13,7 +13,7 @@ import {
   removeSocketDirectory,
 } from './directory.ts'
 import { Fleet } from './fleet.ts'
-import { commitGeneration, prepareGeneration, readGeneration } from './generation.ts'
+import { commitGeneration, type Generation, prepareGeneration, readGeneration } from './generation.ts'
 import { type Arrival, Handover } from './handover.ts'
 import { Parking } from './parking.ts'
 import { reload } from './reload.ts'
@@ -162,7 +162,7 @@ export class Primary {
     if (path === null) return null
     const { options, log, deal } = this.#setup
     const { workers } = options
-    const from = readGeneration(path)
+    const from = generationIn(path)
     if (from?.workers === workers) return from.path
     const to = prepareGeneration(path, (from?.number ?? 0) + 1, workers)
     if (from) {
@@ -254,5 +254,14 @@ export class Primary {
     if (this.#socketDirectory) removeSocketDirectory(this.#socketDirectory)
     this.#journal?.release()
     this.#end(outcome)
+  }
+}
+
+/** Throws one sentence that stands for itself. */
+function generationIn(journal: string): Generation | null {
+  try {
+    return readGeneration(journal)
+  } catch (error) {
+    throw new Error(`the journal ${journal} cannot be used: ${(error as Error).message}`)
   }
 }

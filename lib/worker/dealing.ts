@@ -68,12 +68,9 @@ function drain({ old, limits, homeOf, newId }: DealingSetup): void {
   const machines = old.map((slot) => machineOf(slot, limits, (room) => homeOf(room, old.length), newId))
   // What their processes had taken is not known before their clients are back.
   for (const { state } of old) for (const session of state.sessions.values()) session.recovered = true
-  for (const a of old) {
-    for (const b of old) {
-      if (a === b || (knows(a, b) && knows(b, a))) continue
-      machines[a.state.slot]!.rooms.peerReset(b.state.slot)
-      machines[a.state.slot]!.turn.commit()
-    }
+  for (const [a, b] of misfits(old)) {
+    machines[a.state.slot]!.rooms.peerReset(b.state.slot)
+    machines[a.state.slot]!.turn.commit()
   }
   for (let moved = true; moved; ) {
     moved = false
@@ -97,13 +94,22 @@ function drain({ old, limits, homeOf, newId }: DealingSetup): void {
   }
 }
 
+/** Ends of streams that have to begin again; found before the first one does. What waits for a peer never met is kept. */
+function misfits(old: readonly OldSlot[]): (readonly [OldSlot, OldSlot])[] {
+  const met = old.flatMap((a) => old.filter((b) => a !== b && hasMet(a, b)).map((b) => [a, b] as const))
+  return met.filter(([a, b]) => !knows(a, b) || !knows(b, a))
+}
+
+function hasMet({ state }: OldSlot, { state: { slot } }: OldSlot): boolean {
+  return state.epoch(slot) !== null || state.received(slot) > 0 || state.outbox(slot).base > 0
+}
+
 /** What one remembers of the streams with another is about the memory that there is of it, and fits. */
 function knows(a: OldSlot, b: OldSlot): boolean {
   const met = a.state.epoch(b.state.slot)
-  const outbox = b.state.outbox(a.state.slot)
-  const received = a.state.received(b.state.slot)
+  const check = b.state.outbox(a.state.slot).checkAt(a.state.received(b.state.slot))
   return (
-    b.epoch !== null && (met === null || met === b.epoch) && received <= outbox.end && received >= outbox.base
+    b.epoch !== null && (met === null || met === b.epoch) && check === a.state.receivedCheck(b.state.slot)
   )
 }
 

@@ -3,7 +3,6 @@
  * found by its attempts: each is written before the handler begins. From the second on they run one at a time, so that
  * those which only happened to run beside it get past it.
  */
-import type { AnswerResult } from '../wire/frames.ts'
 import type { Session } from './session.ts'
 import type { Turn } from './turn.ts'
 
@@ -12,14 +11,19 @@ export const ATTEMPTS_MAX = 3
 /** How long the others wait for one that does not end. */
 const ALONE_MS = 10_000
 
-type Run = () => AnswerResult | Promise<AnswerResult>
+/** `number` of the message, 0 for `open`. */
+interface Retry {
+  readonly session: Session
+  readonly number: number
+  readonly begin: () => void
+}
 
 export class Retries {
   readonly #turn: Turn
   readonly #now: () => number
-  readonly #waiting: (() => void)[] = []
-  /** Until when the one that runs alone keeps the others waiting; 0: none does. */
-  #until = 0
+  #waiting: Retry[] = []
+  /** The one that keeps the others waiting, and until when. */
+  #alone: { readonly retry: Retry; readonly until: number } | null = null
 
   constructor(turn: Turn, now: () => number) {
     this.#turn = turn
@@ -27,41 +31,50 @@ export class Retries {
   }
 
   get idle(): boolean {
-    return this.#until === 0
+    return this.#alone === null
   }
 
-  /** @param number of the message, 0 for `open`. @returns null where it was tried often enough */
-  again(session: Session, number: number, run: Run): Promise<AnswerResult> | null {
+  /** Calls `begin` when it may. @returns false where it was tried often enough */
+  again(session: Session, number: number, begin: () => void): boolean {
     const attempts = session.attempts?.get(number) ?? 0
-    if (attempts >= ATTEMPTS_MAX) return null
-    if (attempts === 0) return this.#begin(session, number, run)
-    const turnCome = new Promise<void>((resolve) => this.#waiting.push(resolve))
-    this.#next()
-    return turnCome
-      .then(() => this.#begin(session, number, run))
-      .finally(() => {
-        this.#until = 0
-        this.#next()
-      })
+    if (attempts >= ATTEMPTS_MAX) return false
+    const retry = { session, number, begin }
+    if (attempts === 0) this.#begin(retry)
+    else {
+      this.#waiting.push(retry)
+      this.#next()
+    }
+    return true
   }
 
-  /** The handler runs behind the write, in a turn of its own: a batch must not end in the middle of another handler. */
-  #begin(session: Session, number: number, run: Run): Promise<AnswerResult> {
+  /** It has ended; one that was never retried is none of these. */
+  ended(session: Session, number: number): void {
+    const retry = this.#alone?.retry
+    if (retry?.session !== session || retry.number !== number) return
+    this.#alone = null
+    this.#next()
+  }
+
+  /** Behind the write, in a turn of its own: a batch must not end in the middle of another handler. */
+  #begin({ session, number, begin }: Retry): void {
     this.#turn.record({ type: 'attempted', session: session.id, number })
-    return new Promise<void>((resolve) => this.#turn.afterwards(resolve)).then(run)
+    this.#turn.behind(begin)
   }
 
   #next(): void {
-    if (this.#until > 0) return
-    const next = this.#waiting.shift()
-    if (!next) return
-    this.#until = this.#now() + ALONE_MS
-    next()
+    while (!this.#alone) {
+      const retry = this.#waiting.shift()
+      if (!retry) return
+      // Its session ended while it waited.
+      if (retry.session.closed) continue
+      this.#alone = { retry, until: this.#now() + ALONE_MS }
+      this.#begin(retry)
+    }
   }
 
   tick(now: number): void {
-    if (this.#until === 0 || now < this.#until) return
-    this.#until = 0
+    if (!this.#alone || (now < this.#alone.until && !this.#alone.retry.session.closed)) return
+    this.#alone = null
     this.#next()
   }
 }

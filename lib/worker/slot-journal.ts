@@ -75,6 +75,8 @@ export async function openSlotJournal(setup: SlotJournalSetup): Promise<SlotJour
     // A checkpoint that holds more than the limits would be restored to less.
     forgetEmpty(state)
     const error = journal.checkpoint()
+    if (error && setup.onFailure === 'stop')
+      throw new JournalError(`the journal cannot be written: ${error.message}`)
     if (error) failed(setup, error)
   }
   return { journal, epoch, damaged }

@@ -40,7 +40,7 @@ export class Tasks {
   enqueue(session: Session, task: Task): void {
     const beside =
       task.kind === 'message' && session.opened && this.#ports.isConcurrent(session, task.event.name)
-    if (beside) return this.#run(session, task)
+    if (beside) return this.#begin(session, task, false)
     session.queue.push(task)
     this.#pump(session)
   }
@@ -49,42 +49,43 @@ export class Tasks {
     while (!session.running) {
       const task = session.queue.shift()
       if (!task) return
-      if (task.kind === 'message' && this.#ports.isConcurrent(session, task.event.name)) {
-        this.#run(session, task)
-        continue
-      }
-      session.running = true
-      const result = this.#start(session, task)
-      if (result instanceof Promise) {
-        void result.then((settled) => {
-          session.running = false
-          this.#settle(session, task, settled)
-          this.#pump(session)
-        })
-        return
-      }
-      session.running = false
-      this.#settle(session, task, result)
+      const beside = task.kind === 'message' && this.#ports.isConcurrent(session, task.event.name)
+      this.#begin(session, task, !beside)
     }
   }
 
-  #run(session: Session, task: Task): void {
-    const result = this.#perform(session, task)
-    if (result instanceof Promise) void result.then((settled) => this.#settle(session, task, settled))
-    else this.#settle(session, task, result)
+  /** @param alone nothing behind it runs before it has ended */
+  #begin(session: Session, task: Task, alone: boolean): void {
+    if (alone) session.running = true
+    const number = retried(session, task)
+    if (number === null) return this.#run(session, task, alone)
+    const again = this.#retries.again(session, number, () => {
+      this.#run(session, task, alone)
+      this.#pump(session)
+    })
+    if (!again) this.#ended(session, task, alone, this.#poison(session, task))
+  }
+
+  #run(session: Session, task: Task, alone: boolean): void {
+    const result = this.#start(session, task)
+    if (!(result instanceof Promise)) return this.#ended(session, task, alone, result)
+    void result.then((settled) => {
+      this.#ended(session, task, alone, settled)
+      this.#pump(session)
+    })
+  }
+
+  #ended(session: Session, task: Task, alone: boolean, result: AnswerResult): void {
+    if (alone) session.running = false
+    this.#settle(session, task, result)
+    const number = retried(session, task)
+    if (number !== null) this.#retries.ended(session, number)
   }
 
   #start(session: Session, task: Task): AnswerResult | Promise<AnswerResult> {
-    if (task.kind !== 'leave') return this.#perform(session, task)
+    if (task.kind !== 'leave') return this.#ports.run(session, task)
     this.#sessions.end(session, 'closed_by_client', 'the client closed the session', 'forget')
     return { ok: true, value: undefined }
-  }
-
-  #perform(session: Session, task: Task): AnswerResult | Promise<AnswerResult> {
-    const number = retried(session, task)
-    if (number === null) return this.#ports.run(session, task)
-    const again = this.#retries.again(session, number, () => this.#ports.run(session, task))
-    return again ?? this.#poison(session, task)
   }
 
   /** It was tried often enough: it may be what the process died of each time. */

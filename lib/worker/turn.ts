@@ -37,6 +37,7 @@ export class Turn {
   readonly #heardFrom = new Set<number>()
   #records: StateRecord[] = []
   #afterwards: (() => void)[] = []
+  #behind: (() => void)[] = []
   #due = false
   #closed = false
 
@@ -67,6 +68,12 @@ export class Turn {
   close(): void {
     this.#closed = true
     this.#records = []
+  }
+
+  /** An input of its own that waits for the write: runs when all of this turn has left. */
+  behind(call: () => void): void {
+    this.#behind.push(call)
+    this.wake()
   }
 
   /** For what waits for the write and is no frame of a session's stream. `call` may not record anything itself. */
@@ -109,6 +116,9 @@ export class Turn {
       }
     }
     this.#ports.bus.flush()
+    const behind = this.#behind
+    this.#behind = []
+    for (const call of behind) call()
   }
 
   #flush(session: Session): void {

@@ -7,11 +7,11 @@ import { ROOMS_CLUSTER, runRooms } from './rooms-run.ts'
 
 t.test('each view of a room is a piece of its one sequence', async (t) => {
   const cluster = await startCluster(t, ROOMS_CLUSTER)
-  const { findings, ...figures } = await runRooms(cluster, 12, seeded(t))
+  const { findings, ...figures } = await runRooms(cluster, 10, seeded(t))
   t.comment(JSON.stringify(figures))
   t.same(findings, [])
-  const { joins, leaves, ends, deliveries, cuts } = figures
-  t.ok(joins > 50 && leaves > 10 && ends > 0 && deliveries > 1000 && cuts > 100, 'there was a load')
+  const { joins, leaves, deliveries, cuts } = figures
+  t.ok(joins > 50 && leaves > 10 && deliveries > 1000 && cuts > 50, 'there was a load')
 })
 
 nothingLeft(t)

@@ -2,6 +2,7 @@
 import type { AnswerResult } from '../../lib/wire/frames.ts'
 import type { Session, Task } from '../../lib/worker/session.ts'
 import type { Page } from './model-page.ts'
+import { ModelPromise } from './model-promise.ts'
 
 /** Of one session. */
 export interface Book {
@@ -20,20 +21,15 @@ const BEFORE: Readonly<Record<string, readonly Book['last'][]>> = {
   close: ['open', 'suspend', 'resume'],
 }
 
-/** A handler at work: a promise that settles in a move, and again in another branch. */
-class Handler extends Promise<AnswerResult> {
-  session: Session | null = null
-  message = ''
-  settle: ((result: AnswerResult) => unknown) | null = null
+/** A handler at work: it settles in a move. */
+class Handler extends ModelPromise<AnswerResult> {
+  readonly session: Session
+  readonly message: string
 
-  static of(session: Session, message: string): Handler {
-    return Object.assign(new Handler(() => {}), { session, message })
-  }
-
-  // biome-ignore lint/suspicious/noThenProperty: it is a promise.
-  override then<T, U>(settle?: ((result: AnswerResult) => T | PromiseLike<T>) | null): Promise<T | U> {
-    this.settle = settle ?? null
-    return new Promise<T | U>(() => {})
+  constructor(session: Session, message: string) {
+    super(() => {})
+    this.session = session
+    this.message = message
   }
 }
 
@@ -70,9 +66,10 @@ export class Application {
     if (task.kind !== 'message') return { ok: true, value: undefined }
     const message = String(task.event.args[0])
     this.#begin(book, message, task.number)
-    const handler = Handler.of(session, message)
+    const handler = new Handler(session, message)
     this.handlers.push(handler)
-    return handler
+    // It is what lib/worker takes for one.
+    return handler as unknown as Promise<AnswerResult>
   }
 
   /** What a session brings is the beginning of what one page said in it, and came in no other. */
@@ -96,7 +93,7 @@ export class Application {
   finish(handler: Handler): void {
     this.handlers = this.handlers.filter((other) => other !== handler)
     this.finished.push(handler.message)
-    handler.settle?.({ ok: true, value: handler.message })
+    handler.settle({ ok: true, value: handler.message })
   }
 
   /** Its process dies, and these sessions come back: what was not written has not happened. */

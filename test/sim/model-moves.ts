@@ -20,7 +20,7 @@ export function movesOf(world: World): Move[] {
   for (const link of world.links) deliveries(world, link, add)
   for (const handler of world.app.handlers)
     add(true, `${handler.message} is handled`, () => world.app.finish(handler))
-  if (world.core.due) add(true, 'the turn ends', () => world.core.commit())
+  if (world.core.due) add(true, 'the turn ends', () => world.commit())
   for (const link of world.links) endings(world, link, add)
   for (const page of world.pages) if (page.machine.state !== 'closed') clientMoves(world, page, add)
   serverMoves(world, add)

@@ -10,6 +10,7 @@ import { Application } from './model-app.ts'
 import type { Bounds } from './model-bounds.ts'
 import { ModelLink } from './model-link.ts'
 import { type Fate, type Mine, Page, type PagePorts } from './model-page.ts'
+import { pending, runJobs } from './model-promise.ts'
 
 export const SECOND_MS = 1000
 /** Seconds alone never make one. */
@@ -35,6 +36,8 @@ export class World {
   core: Core
   /** What the journal comes to. */
   written: readonly CheckpointRecord[] = []
+  /** Of the process. */
+  readonly promises = pending
   links: ModelLink[] = []
   /** The highest attempt that took a session, by session and instance. */
   accepted = new Map<string, number>()
@@ -51,6 +54,7 @@ export class World {
     this.ends = bounds.ends
     this.toClient = bounds.messages
     this.toServer = bounds.messages
+    this.promises.length = 0
     this.core = this.newCore()
     this.pages.push(new Page('A', this.ports))
   }
@@ -62,12 +66,18 @@ export class World {
   /** One move: its turn of the client, and of the worker where each has one of its own. */
   make(act: () => void): void {
     act()
+    runJobs()
     for (const page of this.pages) page.machine.flush(page.now)
-    if (!this.bounds.turns) while (this.core.due) this.core.commit()
+    if (!this.bounds.turns) while (this.core.due) this.commit()
     this.links = this.links.filter((link) => link.clientOpen || link.server !== 'gone')
   }
 
   // — the worker —
+
+  commit(): void {
+    this.core.commit()
+    runJobs()
+  }
 
   newCore(): Core {
     return new Core({
@@ -136,6 +146,7 @@ export class World {
   /** The process dies, and another follows. @param spared links that it has read nothing from: they reach the next process */
   restart(spared: readonly ModelLink[]): void {
     this.restarts -= 1
+    this.promises.length = 0
     this.core = this.newCore()
     const { sessions, state } = this.core
     for (const record of this.written) restore(state, record)

@@ -361,8 +361,15 @@ export const MUTATIONS: readonly Mutation[] = [
   {
     name: 'what a turn caused leaves before it is written',
     file: 'lib/worker/turn.ts',
-    from: '    this.persist()\n    const afterwards',
-    to: '    void Promise.resolve().then(() => this.persist())\n    const afterwards',
+    from: 'this.#ports.journal.write(records)\n',
+    to: 'void Promise.resolve().then(() => this.#ports.journal.write(records))\n',
     tests: ['test/worker/turn.test.ts'],
+  },
+  {
+    name: 'a session comes back with one too many taken',
+    file: 'lib/worker/sessions.ts',
+    from: 'session.inbox.begin(session.handled, ',
+    to: 'session.inbox.begin(session.handled + 1, ',
+    tests: ['test/worker/sessions-recover.test.ts'],
   },
 ]

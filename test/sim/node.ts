@@ -1,82 +1,191 @@
-/** A simulated worker: the real sessions, rooms and homes, with an application that records what it sees. */
-import { type AnswerResult, encodeEvent, Frame } from '../../lib/wire/frames.ts'
+/** A simulated worker: the real sessions, rooms, homes and bus peers. What it records of rooms is told to a checker. */
+import { decodeItem } from '../../lib/bus/items.ts'
+import {
+  type AnswerResult,
+  type Data,
+  type EventBody,
+  encodeEvent,
+  encodeVolatile,
+  Frame,
+  parseFrame,
+} from '../../lib/wire/frames.ts'
 import { memoryOnly } from '../../lib/worker/journal.ts'
-import type { Session, Task } from '../../lib/worker/session.ts'
-import { Core, hashOf } from '../support/core.ts'
+import type { StateRecord } from '../../lib/worker/record.ts'
+import type { Question, Session, Task } from '../../lib/worker/session.ts'
+import { Core, hashOf, LIMITS } from '../support/core.ts'
+import type { Notice, RoomHistory } from '../support/room-history.ts'
+import { SimBus } from './bus.ts'
+import type { Clock } from './clock.ts'
 
 export interface NodeApp {
   opened(node: Node, session: Session): void
-  message(node: Node, session: Session, name: string, args: unknown[]): unknown
+  received(node: Node, session: Session, name: string, args: unknown[]): void
+  /** What a handler does, behind what it may wait for. */
+  act(node: Node, session: Session, name: string, args: unknown[]): void
+  volatile(node: Node, session: Session, args: unknown[]): void
+  /** What the handler caused is all done. */
+  handled(name: string, args: unknown[]): void
   ended(node: Node, session: Session, code: string): void
 }
 
+/** What a worker needs of the world. */
+export interface NodeWorld {
+  readonly options: { readonly workers: number }
+  readonly clock: Clock
+  readonly app: NodeApp
+  readonly rooms: RoomHistory
+  newId(): number
+  count(what: string): void
+  refused(code: string, reason: string): void
+}
+
+/** Small, so that all of them are reached. */
+const SMALL = { ...LIMITS, outboxBytes: 6000, takenBytes: 4000, busBytes: 2500, roomsPerSession: 4 }
+
+export function homeOf(room: string, workers: number): number {
+  return room.charCodeAt(0) % workers
+}
+
 export class Node extends Core {
-  readonly epoch: number
-  readonly orderFindings: string[] = []
+  /** `slot.life` */
+  readonly name: string
+  readonly workers: number
+  readonly bus: SimBus
   /** Handlers that wait for the world. */
   readonly waiting: (() => void)[] = []
+  /** Questions to clients that were neither answered nor given up. */
+  readonly asked = new Set<string>()
+  readonly life: number
+  /** Its clock was set by so many ms. */
+  skewMs = 0
+  readonly #history: RoomHistory
 
-  constructor(
-    slot: number,
-    epoch: number,
-    workers: number,
-    now: () => number,
-    app: NodeApp,
-    ids: () => string,
-    busReceived: (from: number, count: number) => void,
-    due: Map<string, string[]>,
-  ) {
+  constructor(world: NodeWorld, slot: number, life: number) {
+    const { clock, app, rooms } = world
+    const { workers } = world.options
     super({
       slot,
-      now,
+      limits: SMALL,
+      now: () => clock.now + this.skewMs,
       journal: memoryOnly,
-      received: busReceived,
+      received: (from, count) => this.bus.received(from, count),
+      flushed: () => this.bus.flush(),
+      cut: (to) => {
+        world.count('bus: workers cut off')
+        return this.bus.cut(to)
+      },
       app: {
         hashKey: hashOf,
-        newId: ids,
+        newId: () => `session${world.newId()}`,
         admit: () => ({ ok: true, data: {} }),
         wire: () => {},
         run: (session, task) => this.#run(app, session, task),
-        isConcurrent: (_session, event) => event === 'beside',
+        isConcurrent: (_session, event) => event === 'beside' || event === 'aside',
         poisoned: () => {},
-        refused: () => {},
-        ended: () => {},
-        homeOf: (room) => room.charCodeAt(0) % workers,
+        refused: (_link, code, reason) => world.refused(code, reason),
+        ended: (session) => rooms.ended(this.name, session.id),
+        homeOf: (room) => homeOf(room, workers),
       },
     })
-    this.epoch = epoch
-    this.#watchRooms(due)
+    this.name = `${slot}.${life}`
+    this.life = life
+    this.workers = workers
+    this.#history = rooms
+    this.bus = new SimBus({ slot, generation: life, epoch: `memory-${this.name}`, workers }, this.state, {
+      item: (from, number, data, check) => this.#item(from, number, data, check),
+      acknowledged: (to, count) => this.turn.record({ type: 'itemsReceived', to, count }),
+      reset: (peer) => this.rooms.peerReset(peer),
+      met: (peer, epoch) => this.turn.record({ type: 'peerMet', slot: peer, epoch }),
+      ask: () => Promise.reject(new Error('nobody asks here')),
+    })
+    this.rooms.publicFields = ['name']
+    this.#watchRooms()
   }
 
-  /** Every member gets the room's numbers without a gap from the one at which it joined. */
-  #watchRooms(due: Map<string, string[]>): void {
-    const next = new Map<string, number>()
+  /** Nothing of it waits, and all it sent to others was received. */
+  get quiet(): boolean {
+    const { state } = this
+    return this.due === null && [...state.peers.values()].every(({ outbox }) => outbox.base === outbox.end)
+  }
+
+  finish(nth: number): void {
+    if (this.waiting.length > 0) this.waiting.splice(nth % this.waiting.length, 1)[0]!()
+  }
+
+  #item(from: number, number: number, data: Uint8Array, check: number): void {
+    const item = decodeItem(data)
+    if (!item) throw new Error('an item that cannot be decoded')
+    this.rooms.item(from, number, item, check)
+  }
+
+  #watchRooms(): void {
     const record = this.turn.record.bind(this.turn)
-    const delivered = (room: string, number: number, frame: Frame): void => {
-      const id = String((JSON.parse(String(frame.data).slice(1)) as unknown[])[1])
-      for (const session of this.state.rooms.get(room)?.members ?? []) {
-        const place = `${session.id}/${room}`
-        if (next.get(place) !== number)
-          this.orderFindings.push(`${place} got ${number} instead of ${next.get(place)}`)
-        next.set(place, number + 1)
-        const ids = due.get(place)
-        if (ids) ids.push(id)
-        else due.set(place, [id])
-      }
-    }
     this.turn.record = (entry) => {
       record(entry)
-      if (entry.type === 'joined') {
-        const standing = this.state.sessions.get(entry.session)?.rooms?.get(entry.room)?.standing
-        if (standing === 'member') next.set(`${entry.session}/${entry.room}`, entry.number)
-      } else if (entry.type === 'delivered') delivered(entry.room, entry.number, entry.frame)
-      else if (entry.type === 'ordered')
-        delivered(entry.room, this.state.homes.get(entry.room)!.last, entry.frame)
+      this.#recorded(entry)
     }
   }
+
+  #recorded(record: StateRecord): void {
+    const { name } = this
+    switch (record.type) {
+      case 'joining':
+        return this.#history.joining(name, record.session, record.room, record.watches)
+      case 'renewing':
+        return this.#history.renewing(record.session, record.room, record.watches)
+      case 'left':
+        return this.#history.left(record.session, record.room)
+      case 'joined':
+        return this.#history.joined(record.session, record.room, record.number)
+      case 'unanswered':
+        return this.#history.unanswered(record.session, record.room)
+      case 'homeJoined': {
+        const { last } = this.state.homes.get(record.room)!
+        return this.#history.order.joinTaken(name, record.room, record.session, record.slot, last + 1)
+      }
+      case 'ordered': {
+        const { last, members } = this.state.homes.get(record.room)!
+        const id = idOf(record.frame.data)
+        this.#history.order.placed(name, record.room, last, id, members)
+        return this.#history.delivered(name, record.room, last, id)
+      }
+      case 'delivered':
+        return this.#history.delivered(name, record.room, record.number, idOf(record.frame.data))
+      case 'noticed':
+        return this.#history.noticed(name, record.room, noticeOf(record.frame.data))
+      case 'peerCut':
+        return this.#history.order.cutOff(name, record.slot)
+      case 'peerReset':
+        return this.#history.order.reset(name, record.slot)
+    }
+  }
+
+  // — what its application does —
 
   emit(session: Session, name: string, args: unknown[]): void {
     this.sessions.send(session, new Frame(encodeEvent(name, args)))
+  }
+
+  emitVolatile(session: Session, name: string, args: unknown[]): void {
+    this.sessions.sendVolatile(session, encodeVolatile(name, args))
+  }
+
+  /** @param settled gets null where no answer will come */
+  ask(session: Session, name: string, args: unknown[], settled: (answer: unknown) => void): void {
+    const before = session.outbox.end
+    this.sessions.send(session, new Frame(encodeEvent(name, args, true)))
+    const number = session.outbox.end
+    if (number === before) return
+    const key = `${session.id}/${number}`
+    this.asked.add(key)
+    const settle = (answer: unknown): void => {
+      if (!this.asked.delete(key)) throw new Error(`${key} is settled twice`)
+      settled(answer)
+    }
+    const question: Question = { resolve: settle, reject: () => settle(null) }
+    session.questions ??= new Map()
+    session.questions.set(number, question)
+    this.sessions.regulate(session)
   }
 
   #run(app: NodeApp, session: Session, task: Task): AnswerResult | Promise<AnswerResult> {
@@ -88,15 +197,38 @@ export class Node extends Core {
       return ok
     }
     if (task.kind === 'leave') return ok
-    if (task.kind === 'volatile') return ok
-    const { name, args } = task.event
-    if (name === 'slow') {
-      return new Promise((resolve) => {
-        this.waiting.push(() =>
-          resolve({ ok: true, value: session.closed ? null : app.message(this, session, name, args) }),
-        )
-      })
+    if (task.kind === 'volatile') {
+      app.volatile(this, session, task.event.args)
+      return ok
     }
-    return { ok: true, value: app.message(this, session, name, args) }
+    const { name, args } = task.event
+    app.received(this, session, name, args)
+    const act = (): AnswerResult => {
+      if (!session.closed) {
+        app.act(this, session, name, args)
+        app.handled(name, args)
+      }
+      return { ok: true, value: args[0] }
+    }
+    if (name !== 'slow' && name !== 'aside') return act()
+    return new Promise((resolve) => {
+      this.waiting.push(() => resolve(act()))
+    })
   }
+}
+
+/** The first argument names a message. */
+function idOf(data: Data): string {
+  return String(eventOf(data).args[0])
+}
+
+function noticeOf(data: Data): Notice {
+  const { name, args } = eventOf(data)
+  return { what: name as Notice['what'], session: (args[1] as { id: string }).id }
+}
+
+function eventOf(data: Data): EventBody {
+  const message = parseFrame(data, 'server')
+  if (message?.type !== 'event') throw new Error(`no event: ${String(data)}`)
+  return message.event
 }

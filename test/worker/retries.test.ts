@@ -3,7 +3,7 @@ import t from 'tap'
 import { CODES } from '../../lib/wire/codes.ts'
 import { encodeAnswer } from '../../lib/wire/frames.ts'
 import { ATTEMPTS_MAX } from '../../lib/worker/retries.ts'
-import { gate, settle, type TestWorker } from '../support/core.ts'
+import { gate, settle } from '../support/core.ts'
 import { type App, processes, Returning, recovered } from '../support/journaled.ts'
 
 /** Its handler takes the process down: nothing of it is written from then on. */
@@ -78,6 +78,7 @@ t.test('those that only ran beside it get past it, whoever comes first', async (
     client.ask('die')
     await settle(begin)
     const both = first === 'deadly' ? [client, innocent] : [innocent, client]
+    const heard: string[] = []
     for (let attempt = 1; attempt <= ATTEMPTS_MAX; attempt++) {
       const worker = next()
       const words: string[][] = []
@@ -85,13 +86,19 @@ t.test('those that only ran beside it get past it, whoever comes first', async (
         peer.worker = worker
         words.push(await peer.connect())
       }
+      heard.push(...words[both.indexOf(innocent)]!)
       for (const [i, peer] of both.entries()) peer.repeat(words[i]!)
       await settle(worker)
       t.equal(worker.seen.filter((what) => what === 'die').length, 1, `attempt ${attempt}`)
     }
     const last = next()
     t.match((await client.comeBack(last)).at(-1), 'answer 1 !poison')
-    t.equal((await innocent.comeBack(last)).at(-1), 'answer 1 "waited"', first)
+    heard.push(...(await innocent.comeBack(last)))
+    t.same(
+      heard.filter((word) => word.startsWith('answer')),
+      ['answer 1 "waited"'],
+      first,
+    )
   }
 })
 
@@ -114,7 +121,7 @@ t.test('one that does not end keeps the others waiting for ten seconds', async (
   const second = next()
   await client.comeBack(second)
   await other.comeBack(second)
-  t.same(second.seen.slice(-2), ['stall', 'wait'])
+  t.ok(second.seen.includes('stall') && second.seen.includes('wait'))
   const third = next(stalling(false))
   await client.comeBack(third)
   t.same(await other.comeBack(third), ['welcome from 1 taken 0 handled 0'])

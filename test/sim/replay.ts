@@ -1,0 +1,57 @@
+/** Whole runs of a world: drawn from a seed, performed from a list of steps, and the shortest list that still fails. */
+import { randomFrom } from '../support/seed.ts'
+import type { Step } from './steps.ts'
+import { World, type WorldOptions } from './world.ts'
+
+export interface Run {
+  readonly world: World
+  /** What must not have happened; what was thrown is a finding too. */
+  readonly findings: readonly string[]
+}
+
+export function simulate(seed: number, options: WorldOptions, steps: number): Promise<Run> {
+  return run(new World(randomFrom(seed), options), async (world) => {
+    for (let i = 0; i < steps; i++) {
+      const pending = world.step()
+      if (pending) await pending
+    }
+  })
+}
+
+/** @param prepare breaks something, to see whether it is found */
+export function replay(
+  options: WorldOptions,
+  steps: readonly Step[],
+  prepare: (world: World) => void = () => {},
+): Promise<Run> {
+  return run(new World(randomFrom(0), options), async (world) => {
+    prepare(world)
+    for (const step of steps) await world.perform(step)
+  })
+}
+
+async function run(world: World, act: (world: World) => Promise<void>): Promise<Run> {
+  try {
+    await act(world)
+    return { world, findings: await world.settle() }
+  } catch (error) {
+    return { world, findings: [...world.findings, String(error)] }
+  } finally {
+    world.end()
+  }
+}
+
+/** Leaves out ever smaller parts for as long as what is left `fails`. */
+export async function shrink<T>(
+  items: readonly T[],
+  fails: (items: readonly T[]) => Promise<boolean>,
+): Promise<T[]> {
+  let left = [...items]
+  for (let size = Math.ceil(left.length / 2); size > 0; size = size === 1 ? 0 : Math.ceil(size / 2)) {
+    for (let at = left.length - 1; at >= 0; at -= size) {
+      const without = left.toSpliced(Math.max(0, at - size + 1), size)
+      if (await fails(without)) left = without
+    }
+  }
+  return left
+}
