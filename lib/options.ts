@@ -73,6 +73,8 @@ const TABLE = [
   ms('shutdown-ms', 5000, 'how long an orderly stop may take'),
   ms('ping-interval-ms', 25_000, 'how often a link is probed'),
   ms('ping-timeout-ms', 20_000, 'how long a probed link may stay silent'),
+  // No deadline by default: a handler may rightly wait for a person, and knowing whose effect one is costs each message.
+  ms('handler-ms', 0, 'how long a handler may take before it is given up; 0 sets no limit', 0),
   ms('flush-ms', 0, 'waits this long before sending, to send more at once', 0),
   count('rooms-per-session', 100, 'rooms that one session may be in', 1, 1_000_000),
   count('history', 100, 'messages of a room that its home keeps', 0, 100_000),

@@ -23,6 +23,7 @@ t.test('defaults of the contract', async (t) => {
     shutdownMs: 5000,
     journal: '.limpet',
     flushMs: 0,
+    handlerMs: 0,
     bus: 'local',
     logLevel: 'info',
   })

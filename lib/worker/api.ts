@@ -133,7 +133,8 @@ export interface Session<
   on<N extends keyof SessionLifecycle>(name: N, handler: SessionLifecycle[N]): this
   /**
    * Handlers of one session run one after another, unless `concurrent`. What a handler returns (or resolves to)
-   * answers `emitWithAck`; what it throws rejects it.
+   * answers `emitWithAck`; what it throws rejects it. One that does not end within `--handler-ms` is answered `timeout`,
+   * and its effects from then on throw that, too.
    */
   on<N extends EventName<ToServer>>(
     name: N,

@@ -1,6 +1,7 @@
 /** The application's view of one session (`Session` of api.ts): handlers, and the effects they may have. */
 import { LimpetError, retryOf } from '../wire/codes.ts'
 import type { SessionState } from './api.ts'
+import type { HandlerTime } from './handler-time.ts'
 import { frameOf, jsonObject } from './outgoing.ts'
 import { isRoomName, type Rooms } from './room.ts'
 import { type Broadcast, Target } from './room-target.ts'
@@ -21,6 +22,7 @@ export interface AppContext {
   readonly sessions: Sessions
   readonly rooms: Rooms
   readonly broadcast: Broadcast
+  readonly time: HandlerTime | null
 }
 
 export class AppSession {
@@ -182,6 +184,7 @@ export class AppSession {
         'not_ready',
         "effects belong into session.on('open', …), which runs once per session",
       )
+    this.#context.time?.check()
   }
 
   #mayAct(): void {

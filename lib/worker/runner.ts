@@ -3,15 +3,19 @@ import type { Logger } from 'pino'
 import { LimpetError } from '../wire/codes.ts'
 import type { AnswerResult } from '../wire/frames.ts'
 import type { AppSession, Handler } from './app-session.ts'
+import type { HandlerTime } from './handler-time.ts'
 import type { Session, Task } from './session.ts'
 
 const DONE: AnswerResult = { ok: true, value: undefined }
 
 export class Runner {
   readonly #log: Logger
+  readonly #time: HandlerTime | null
 
-  constructor(log: Logger) {
+  /** @param time null: handlers take as long as they like */
+  constructor(log: Logger, time: HandlerTime | null) {
     this.#log = log
+    this.#time = time
   }
 
   run(session: Session, task: Task): AnswerResult | Promise<AnswerResult> {
@@ -64,8 +68,21 @@ export class Runner {
     return { ok: false, code: 'no_handler', message: 'nobody listens to this event' }
   }
 
-  /** The first handler answers; the others run beside it, their failures are logged. */
   #call(
+    session: Session,
+    name: string,
+    handlers: Handler[],
+    args: unknown[],
+  ): AnswerResult | Promise<AnswerResult> {
+    if (!this.#time) return this.#callEach(session, name, handlers, args)
+    return this.#time.limit(
+      () => this.#callEach(session, name, handlers, args),
+      () => this.#late(session, name),
+    )
+  }
+
+  /** The first handler answers; the others run beside it, their failures are logged. */
+  #callEach(
     session: Session,
     name: string,
     handlers: Handler[],
@@ -93,6 +110,11 @@ export class Runner {
     } catch (error) {
       return this.#failed(session, name, error)
     }
+  }
+
+  #late(session: Session, name: string): AnswerResult {
+    this.#log.warn({ session: session.id, event: name }, 'a handler did not end in time and was given up')
+    return { ok: false, code: 'timeout', message: 'the handler did not end in time' }
   }
 
   /** The peer learns a code, the operator learns the cause. */

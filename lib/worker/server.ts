@@ -17,6 +17,7 @@ import { type Code, LimpetError } from '../wire/codes.ts'
 import type { Admitted } from './admission.ts'
 import type { HelloInfo, RawEngine, Room } from './api.ts'
 import { type AppContext, AppSession } from './app-session.ts'
+import { HandlerTime } from './handler-time.ts'
 import { pageOf, rangeOf } from './history-page.ts'
 import { answerAtHome } from './home.ts'
 import { frameOf, jsonObject } from './outgoing.ts'
@@ -49,6 +50,7 @@ export class AppServer {
   readonly engine: RawEngine
   readonly log: Logger
   readonly #payloadBytes: number
+  readonly #time: HandlerTime | null
   readonly #runner: Runner
   #ports: ServerPorts | null = null
   #context: AppContext | null = null
@@ -58,11 +60,13 @@ export class AppServer {
   pages: PageHandler | null = null
   ready = false
 
-  constructor(engine: RawEngine, log: Logger, payloadBytes: number) {
+  /** @param handlerMs how long a handler may take; 0: as long as it likes */
+  constructor(engine: RawEngine, log: Logger, payloadBytes: number, handlerMs = 0) {
     this.engine = engine
     this.log = log
     this.#payloadBytes = payloadBytes
-    this.#runner = new Runner(log)
+    this.#time = handlerMs > 0 ? new HandlerTime(handlerMs) : null
+    this.#runner = new Runner(log, this.#time)
   }
 
   /** What the sessions need of an application, and of this process. */
@@ -95,7 +99,7 @@ export class AppServer {
     this.#ports = ports
     ports.rooms.publicFields = this.#publicFields
     const broadcast = this.#broadcast.bind(this)
-    this.#context = { sessions: ports.sessions, rooms: ports.rooms, broadcast }
+    this.#context = { sessions: ports.sessions, rooms: ports.rooms, broadcast, time: this.#time }
   }
 
   // — the application's side —
@@ -153,6 +157,7 @@ export class AppServer {
     except: readonly string[],
   ): void {
     if (!this.ready) throw new LimpetError('not_ready', 'the worker is not ready: nothing can be sent before')
+    this.#time?.check()
     this.#bound.rooms.publish(
       room,
       frameOf(kind, name, args, this.#payloadBytes),

@@ -27,6 +27,8 @@ export interface SlotJournalSetup {
   readonly log: Logger
   /** It began or ceased to fail. */
   readonly changed: (failing: boolean) => void
+  /** How long the process before may take to end. */
+  readonly lockMs?: number
 }
 
 export interface SlotJournal {
@@ -42,7 +44,7 @@ export async function openSlotJournal(setup: SlotJournalSetup): Promise<SlotJour
   const fresh = randomBytes(12).toString('base64url')
   const { directory, slot, state, clock, log } = setup
   if (directory === null) return { journal: memoryOnly, epoch: fresh, damaged: false }
-  if (!(await lockSlot(directory, slot)))
+  if (!(await lockSlot(directory, slot, setup.lockMs)))
     throw new JournalError(`slot ${slot} of the journal is held by another process`)
   const path = join(directory, `slot-${slot}.log`)
   const began = performance.now()
@@ -77,7 +79,11 @@ export async function openSlotJournal(setup: SlotJournalSetup): Promise<SlotJour
     const error = journal.checkpoint()
     if (error && setup.onFailure === 'stop')
       throw new JournalError(`the journal cannot be written: ${error.message}`)
-    if (error) failed(setup, error)
+    if (error) {
+      failed(setup, error)
+      // It is stale as soon as something happens: a later start must find none.
+      fs.rmSync(path, { force: true })
+    }
   }
   return { journal, epoch, damaged }
 }

@@ -121,7 +121,7 @@ class Worker {
     const options = message.options as unknown as Options
     this.#options = options
     const { slot } = message
-    const { payloadBytes, pingIntervalMs, pingTimeoutMs } = options
+    const { payloadBytes, pingIntervalMs, pingTimeoutMs, handlerMs } = options
     const engine = {
       slot,
       payloadBytes,
@@ -132,7 +132,7 @@ class Worker {
       refused: (reason: string) => log.debug({ reason }, 'engine.io refused a request'),
     }
     this.#raw = createRawEngine(engine)
-    this.#server = new AppServer(this.#raw, log, payloadBytes)
+    this.#server = new AppServer(this.#raw, log, payloadBytes, handlerMs)
     this.#state = new WorkerState(slot, stateLimitsOf(options))
     this.#turn = this.#makeTurn()
     const ids = {

@@ -35,8 +35,9 @@ t.test('start, reload, restart, stop', async (t) => {
   const pm2 = (...args: string[]): Promise<string> =>
     new Promise((resolve, reject) => {
       execFile(
-        process.execPath,
-        [PM2, ...args],
+        // Only so does a child of tap get rid of it.
+        'env',
+        ['-u', 'NODE_OPTIONS', process.execPath, PM2, ...args],
         { cwd: home, env, timeout: CALL_MS },
         (error, stdout, stderr) => {
           if (error) reject(new Error(`pm2 ${args.join(' ')}: ${error.message} ${stdout} ${stderr}`))

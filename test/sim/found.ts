@@ -1,4 +1,4 @@
-/** What the simulation has found, as the few steps that lead to it: from before the fix each of them goes wrong. */
+/** What the simulation has found, as the few steps that lead to it: without the fix they go wrong. */
 import type { Step } from './steps.ts'
 import type { WorldOptions } from './world.ts'
 
@@ -82,6 +82,17 @@ export const FOUND: readonly Found[] = [
       { do: 'bus', nth: 0, bytes: 100_000 },
       { do: 'bus', nth: 0, bytes: 100_000 },
       { do: 'emit', page: 0, word: 'join', room: 'a', size: 0, form: 'text', asks: 0 },
+    ],
+  },
+  {
+    what: 'a worker that is no more is taken for the one that follows it',
+    options: TWO,
+    steps: [
+      { do: 'dial', nth: 0 },
+      { do: 'restart', node: 0 },
+      { do: 'dial', nth: 0 },
+      { do: 'bus', nth: 1, bytes: 100_000 },
+      { do: 'bus', nth: 0, bytes: 100_000 },
     ],
   },
 ]

@@ -104,8 +104,11 @@ export class Node extends Core {
 
   /** Nothing of it waits, and all it sent to others was received. */
   get quiet(): boolean {
-    const { state } = this
-    return this.due === null && [...state.peers.values()].every(({ outbox }) => outbox.base === outbox.end)
+    const { peers, sessions } = this.state
+    const connected = [...sessions.values()].filter(({ link }) => link)
+    return (
+      this.due === null && [...peers.values(), ...connected].every(({ outbox }) => outbox.base === outbox.end)
+    )
   }
 
   finish(nth: number): void {

@@ -1,4 +1,6 @@
 /** What must hold when nothing moves any more. */
+
+import type { HomeMember, HomeRoom } from '../../lib/worker/state.ts'
 import { LIMITS } from '../support/core.ts'
 import type { FindingKind } from '../support/history.ts'
 import { homeOf, type Node } from './node.ts'
@@ -55,19 +57,29 @@ function memberFindings({ nodes }: World): string[] {
         if (!home?.members.has(id)) findings.push(`${id} is in ${name} and its home does not know`)
     }
     for (const [name, home] of node.state.homes) {
-      const slots = new Map<number, number>()
       for (const [id, { slot }] of home.members) {
-        slots.set(slot, (slots.get(slot) ?? 0) + 1)
         const { rooms, sessions } = nodes[slot]!.state
         const session = sessions.get(id)
         if (!session || !rooms.get(name)?.members.has(session))
           findings.push(`${name} counts ${id}, which is not there`)
       }
-      const miscounted = [...home.slots].filter(([slot, count]) => slots.get(slot) !== count)
-      for (const [slot, count] of miscounted) findings.push(`${name} counts ${count} members in slot ${slot}`)
+      findings.push(...miscounted(name, home))
     }
   }
   return findings
+}
+
+/** Whoever is counted where nobody is gets messages for nobody. */
+function miscounted(name: string, { members, slots, watching }: HomeRoom): string[] {
+  const inSlot = (slot: number): HomeMember[] =>
+    [...members.values()].filter((member) => member.slot === slot)
+  const wrong = [...slots].filter(([slot, count]) => inSlot(slot).length !== count)
+  const wrongWatching = [...watching].filter(
+    ([slot, count]) => inSlot(slot).filter(({ watches }) => watches).length !== count,
+  )
+  return [...wrong, ...wrongWatching].map(
+    ([slot, count]) => `${name} counts ${count} members in slot ${slot}`,
+  )
 }
 
 /** Each session is one page's, on the link on which its worker has it, and no question of a living one is open. */

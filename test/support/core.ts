@@ -125,6 +125,7 @@ export interface TestWorkerOptions {
   /** All workers by slot; the new one puts itself in. */
   readonly fleet?: TestWorker[]
   readonly limits?: Partial<typeof LIMITS>
+  readonly handlerMs?: number
   /** A journal of the test's own. */
   readonly write?: (batch: readonly StateRecord[]) => void
   readonly homeOf?: (room: string) => number
@@ -157,7 +158,7 @@ export class TestWorker extends Core {
     const logged: TestWorker['logged'] = []
     const log = pino({ level: 'trace' }, { write: (line) => void logged.push(JSON.parse(line)) })
     const engine = { on() {}, opts: {} } as unknown as RawEngine
-    const server = new AppServer(engine, log, complete.payloadBytes)
+    const server = new AppServer(engine, log, complete.payloadBytes, options.handlerMs)
     // Names that the process before gave do not come again.
     let ids = state ? now : 0
     const app = server.appPorts({ hashKey: hashOf, newId: () => `session${slot}-${++ids}` })
