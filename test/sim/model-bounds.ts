@@ -47,7 +47,7 @@ export const SMALL: Readonly<Record<string, Bounds & { readonly floor: number }>
   'no journal': { ...LITTLE, cuts: 0, restarts: 1, expiries: 1, floor: 600 },
   journal: { ...LITTLE, cuts: 0, restarts: 1, expiries: 1, journal: true, floor: 1100 },
   'late hello': { ...LITTLE, messages: 0, restarts: 1, floor: 170 },
-  expiry: { ...LITTLE, expiries: 1, floor: 2000 },
+  expiry: { ...LITTLE, messages: 0, expiries: 1, floor: 1 },
   takeover: { ...LITTLE, messages: 0, takeovers: 1, floor: 650 },
   end: { ...LITTLE, cuts: 0, ends: 1, floor: 380 },
 }
