@@ -25,7 +25,12 @@ async function serverOf(t: Test, asked: (journal: string, directory: JournalDire
   return { journal, directory, signals: () => signals }
 }
 
-const report = (state: ReloadReport['state'], number: number, pid = process.pid, reason = ''): ReloadReport => ({
+const report = (
+  state: ReloadReport['state'],
+  number: number,
+  pid = process.pid,
+  reason = '',
+): ReloadReport => ({
   number,
   pid,
   state,
@@ -35,7 +40,9 @@ const report = (state: ReloadReport['state'], number: number, pid = process.pid,
 t.test('no server: nobody is signalled, whatever a pid file says', async (t) => {
   const journal = t.testdir({ 'primary.pid': `${process.pid}\n` })
   let signals = 0
-  const heard = (): void => void (signals += 1)
+  const heard = (): void => {
+    signals += 1
+  }
   process.on('SIGHUP', heard)
   t.teardown(() => process.off('SIGHUP', heard))
   for (const directory of [journal, join(journal, 'nowhere')])

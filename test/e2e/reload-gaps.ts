@@ -10,9 +10,14 @@ export function askForReload({ journal }: Cluster): Promise<{ code: number; stde
   const { NODE_OPTIONS: _, ...env } = process.env
   return new Promise((resolve) => {
     const options = { env, timeout: RELOAD_MS }
-    execFile('env', ['-u', 'NODE_OPTIONS', SERVE, 'reload', '--journal', journal], options, (error, _stdout, stderr) => {
-      resolve({ code: error ? Number(error.code ?? -1) : 0, stderr })
-    })
+    execFile(
+      'env',
+      ['-u', 'NODE_OPTIONS', SERVE, 'reload', '--journal', journal],
+      options,
+      (error, _stdout, stderr) => {
+        resolve({ code: error ? Number(error.code ?? -1) : 0, stderr })
+      },
+    )
   })
 }
 

@@ -26,6 +26,8 @@ export interface WorldOptions {
 
 /** Copies of pages at a time. */
 const COPIES_MAX = 2
+/** A worker remembers the attempts of so many instances besides the current one: their late hellos are harmless. */
+const KEY_COPIES_MAX = 4
 
 export class World {
   readonly history = new History()
@@ -44,6 +46,7 @@ export class World {
   readonly #drawer: Drawer
   /** Pages that had their key for themselves until somebody copied them, and the copies. */
   readonly #copied = new Set<string>()
+  readonly #keyCopies = new Map<string, number>()
   readonly #jitter = randomFrom(1)
   #ids = 0
 
@@ -174,7 +177,9 @@ export class World {
 
   /** A second process with the same key. */
   copyPage(page: Page): void {
-    if (page.closed) return
+    const keys = this.#keyCopies.get(page.key) ?? 0
+    if (page.closed || keys === KEY_COPIES_MAX) return
+    this.#keyCopies.set(page.key, keys + 1)
     this.count('copies of pages')
     const { clients } = this.options
     const copies = this.pages.length - clients
