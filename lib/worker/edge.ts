@@ -29,6 +29,8 @@ export interface EdgeOptions {
    * overdue (interval + timeout), and the link lost anyway.
    */
   readonly bodyMs?: number
+  /** A tunnelled link that is silent this long is lost. */
+  readonly silentMs?: number
   readonly links: EngineHandler
   readonly raw: EngineHandler & { hasListeners(): boolean }
   /** All that is not limpet's own. False, or a promise of it: 404. A throw or rejection: 500. */

@@ -46,9 +46,9 @@ class Edge {
 
   constructor(options: EdgeOptions) {
     this.#options = options
-    const { headBytes, headMs, keepAliveMs = 5000, bodyMs = BODY_MS } = options
+    const { headBytes, headMs, keepAliveMs = 5000, silentMs = BODY_MS } = options
     this.#connections = new Connections(keepAliveMs + headMs)
-    this.#forwarder = new Forwarder(options.socketDirectory, bodyMs)
+    this.#forwarder = new Forwarder(options.socketDirectory, silentMs)
     this.#public = this.#serve(false, headBytes, keepAliveMs)
     // No deadline here: an idle connection that this side closes may carry a request by then.
     this.#peers = this.#serve(true, headBytes + FORWARDED_BYTES, 0)

@@ -262,6 +262,7 @@ class Worker {
       ...this.#options,
       // By then the ping that waits behind a body is overdue, and the link lost anyway.
       bodyMs: this.#options.pingIntervalMs + this.#options.pingTimeoutMs,
+      silentMs: this.#options.pingIntervalMs + this.#options.pingTimeoutMs,
       slot,
       workers,
       generation,

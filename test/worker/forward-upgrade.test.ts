@@ -62,7 +62,7 @@ t.test('an owner that has ended a tunnel need not wait for its client', async (t
 })
 
 t.test('a client that reads nothing does not keep the tunnel of an owner that has ended it', async (t) => {
-  const edges = await start(t, 2, { bodyMs: 300 })
+  const edges = await start(t, 2, { silentMs: 300 })
   const owned = await fakeOwner(t, edges, (socket) => {
     socket.write('HTTP/1.1 101 Switching Protocols\r\n\r\n')
     // More than two kernels take; then it ends as a link does that is overdue.
