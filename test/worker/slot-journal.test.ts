@@ -1,4 +1,3 @@
-import { execFileSync } from 'node:child_process'
 import fs from 'node:fs'
 import { join } from 'node:path'
 import { pino } from 'pino'
@@ -196,65 +195,4 @@ t.test('with other limits a fresh file begins', async (t) => {
   const recovery = recover(next.path, third)
   t.match(recovery, { kind: 'recovered', about: { limits, epoch: first.epoch }, tail: 'clean' })
   t.same(digestOf(third), digestOf(next.state), 'the turns come to what they came to')
-})
-
-t.test('a disk that is full', async (t) => {
-  // Past the limit a write fails with EFBIG; without a listener the signal that comes with it ends the process.
-  const ignore = (): void => {}
-  process.on('SIGXFSZ', ignore)
-  const limitFiles = (bytes: number | 'unlimited'): void => {
-    execFileSync('prlimit', ['--pid', String(process.pid), `--fsize=${bytes}:unlimited`])
-  }
-  t.teardown(() => {
-    limitFiles('unlimited')
-    process.off('SIGXFSZ', ignore)
-  })
-
-  t.test('while it runs', async (t) => {
-    const { turn, changes, logged, path } = await written()
-    limitFiles(100)
-    turn(session('eve'))
-    limitFiles('unlimited')
-    t.same(changes, [true])
-    t.match(
-      logged.filter(({ level }) => level >= WARN),
-      [{ level: ERROR, msg: /sessions go on in memory/ }],
-    )
-    t.notOk(fs.existsSync(path))
-  })
-
-  t.test('… with --journal-failure stop', async (t) => {
-    const { turn, path, bytes } = await open({}, { onFailure: 'stop' }).then((made) => {
-      made.turn(session('ann'))
-      return { ...made, bytes: fs.readFileSync(made.path) }
-    })
-    const exits: unknown[] = []
-    t.intercept(process, 'exit', {
-      value: (code: unknown) => {
-        exits.push(code)
-        throw new Error('the process ends here')
-      },
-    })
-    limitFiles(100)
-    t.throws(() => turn(session('eve')), { message: 'the process ends here' })
-    limitFiles('unlimited')
-    t.same(exits, [1])
-    t.same(fs.readFileSync(path), bytes, 'nothing of the turn is found')
-  })
-
-  t.test('at a start that has to write', async (t) => {
-    const { bytes } = await written()
-    const other = { ...LIMITS, history: 3 }
-    limitFiles(100)
-    const stops = open({ 'slot-0.log': Buffer.alloc(0) }, { onFailure: 'stop' })
-    await t.rejects(stops, { constructor: JournalError, message: /^the journal cannot be written: .*EFBIG/ })
-    limitFiles('unlimited')
-    const directory = generation({ 'slot-0.log': bytes })
-    limitFiles(100)
-    const { changes, state } = await open({}, { directory }, other)
-    limitFiles('unlimited')
-    t.same(changes, [true])
-    t.equal(state.sessions.size, 2)
-    t.same(fs.readdirSync(directory), [], 'none rather than a stale one')
-  })
 })
