@@ -10,6 +10,8 @@ export const BUS_VERSION = 1
 export interface BusHello {
   readonly slot: number
   readonly generation: number
+  /** Rises with each connection that its process dials: an earlier one that comes late takes over from none. */
+  readonly attempt: number
   /** Names the sender's memory: another epoch has forgotten what was said to the one before. */
   readonly epoch: string
   /** The epoch of the receiver that the counts are about; empty when the sender knows of none. */
@@ -42,8 +44,8 @@ const EPOCH_CHARACTERS_MAX = 64
 const NO_BYTES = new Uint8Array(0)
 
 export function encodeBusHello(hello: BusHello): Uint8Array {
-  const { slot, generation, epoch, about, taken, check, received } = hello
-  const writer = new FieldWriter().number(BUS_VERSION).number(slot).number(generation)
+  const { slot, generation, attempt, epoch, about, taken, check, received } = hello
+  const writer = new FieldWriter().number(BUS_VERSION).number(slot).number(generation).number(attempt)
   return enclose(
     TYPES.hello,
     writer.text(epoch).text(about).number(taken).number(check).number(received).finish(),
@@ -175,6 +177,7 @@ function readHello(reader: FieldReader): Envelope {
   if (reader.ok && version !== BUS_VERSION) return { type: 'foreign', version }
   const slot = reader.number()
   const generation = reader.number()
+  const attempt = reader.number()
   const epoch = reader.text()
   const about = reader.text()
   const taken = reader.number()
@@ -183,7 +186,7 @@ function readHello(reader: FieldReader): Envelope {
   const fits =
     epoch.length > 0 && epoch.length <= EPOCH_CHARACTERS_MAX && about.length <= EPOCH_CHARACTERS_MAX
   if (!reader.done || !fits || received > taken) return malformed('a hello that makes no sense')
-  return { type: 'hello', hello: { slot, generation, epoch, about, taken, check, received } }
+  return { type: 'hello', hello: { slot, generation, attempt, epoch, about, taken, check, received } }
 }
 
 /** Says why a frame that does not belong here ends the connection. */

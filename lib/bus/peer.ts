@@ -43,6 +43,10 @@ export class Peer implements ConnectionOwner {
   readonly slot: number
   /** The highest heard of. */
   generation = 0
+  /** Connections dialled to it. */
+  #dialled = 0
+  /** The last connection of it that was accepted. */
+  #accepted = { generation: 0, attempt: 0 }
   readonly #ports: PeerPorts
   /** Of the memory that the streams are with; empty when there was none yet. */
   #epoch: string
@@ -112,18 +116,22 @@ export class Peer implements ConnectionOwner {
 
   /** This end dialled: its hello goes first. */
   dialled(connection: Connection): void {
-    const hello = this.#adopt(connection)
+    this.#dialled += 1
+    const hello = this.#adopt(connection, this.#dialled)
     connection.write(hello)
   }
 
   /** The peer dialled, and this is its hello. */
   accepted(connection: Connection, hello: BusHello): void {
-    if (hello.generation < this.generation) {
+    const { generation, attempt } = hello
+    const isLate = generation === this.#accepted.generation && attempt <= this.#accepted.attempt
+    if (generation < this.generation || isLate) {
       connection.destroy()
       return
     }
-    this.generation = hello.generation
-    const answer = this.#adopt(connection)
+    this.generation = generation
+    this.#accepted = { generation, attempt }
+    const answer = this.#adopt(connection, attempt)
     if (!this.#agree(connection, hello)) return
     connection.write(answer)
     this.#opened(connection)
@@ -136,13 +144,13 @@ export class Peer implements ConnectionOwner {
   }
 
   /** Fences the one before. @returns this end's hello */
-  #adopt(connection: Connection): Uint8Array {
+  #adopt(connection: Connection, attempt: number): Uint8Array {
     this.#drop()
     this.#connection = connection
     connection.owner = this
     const { taken, check } = this.#incoming
     const received = this.#incoming.tell()
-    return encodeBusHello({ ...this.#ports.self, about: this.#epoch, taken, check, received })
+    return encodeBusHello({ ...this.#ports.self, attempt, about: this.#epoch, taken, check, received })
   }
 
   /** @returns false when the connection had to end */

@@ -17,11 +17,18 @@ import { until } from '../support/until.ts'
 const HELLO: BusHello = {
   slot: 0,
   generation: 1,
+  attempt: 1,
   epoch: 'by hand',
   about: '',
   taken: 0,
   check: 0,
   received: 0,
+}
+let attempts = 1
+/** Of another connection of the same process. */
+function next(lies: Partial<BusHello> = {}): BusHello {
+  attempts += 1
+  return { ...HELLO, attempt: attempts, ...lies }
 }
 const ITEM = Uint8Array.of(0, 0, 0, 3, 2, 104, 105)
 
@@ -65,20 +72,20 @@ async function worker(t: Test): Promise<{ worker: MeshWorker; path: string }> {
 
 t.test('malformed bytes end the connection with one line, and nothing else', async (t) => {
   const { worker: b, path } = await worker(t)
-  const hello = encodeBusHello(HELLO)
-  const foreign = Uint8Array.from(hello)
+  const hello = (): Uint8Array => encodeBusHello(next())
+  const foreign = Uint8Array.from(hello())
   foreign[5] = 2
   const cases: Record<string, Uint8Array[]> = {
     'another protocol': [Buffer.from('GET / HTTP/1.1\r\n\r\n')],
     'another version': [foreign],
     'no hello': [ITEM],
     'a slot that does not dial this one': [encodeBusHello({ ...HELLO, slot: 1 })],
-    'hello twice': [hello, hello],
-    'an unknown type': [hello, Uint8Array.of(0, 0, 0, 1, 9)],
-    'an empty frame': [hello, Uint8Array.of(0, 0, 0, 0)],
-    'a frame past the limit': [hello, Uint8Array.of(0, 0, 4, 0, 2)],
-    'more received than was sent': [hello, encodeReceived(5)],
-    'a count that is none': [hello, Uint8Array.of(0, 0, 0, 2, 3, 0x80)],
+    'hello twice': [hello(), hello()],
+    'an unknown type': [hello(), Uint8Array.of(0, 0, 0, 1, 9)],
+    'an empty frame': [hello(), Uint8Array.of(0, 0, 0, 0)],
+    'a frame past the limit': [hello(), Uint8Array.of(0, 0, 4, 0, 2)],
+    'more received than was sent': [hello(), encodeReceived(5)],
+    'a count that is none': [hello(), Uint8Array.of(0, 0, 0, 2, 3, 0x80)],
   }
   for (const [name, parts] of Object.entries(cases)) {
     const { lines } = b.log
@@ -90,7 +97,7 @@ t.test('malformed bytes end the connection with one line, and nothing else', asy
   }
   t.strictSame(b.resets, [])
   const good = connect(path)
-  good.socket.write(Buffer.concat([hello, ITEM]))
+  good.socket.write(Buffer.concat([hello(), ITEM]))
   await until(() => b.logOf(0).length === 1)
   t.strictSame(b.logOf(0), ['hi'], 'the worker is as it was')
   good.socket.destroy()
@@ -101,7 +108,7 @@ t.test('random bytes behind a hello', async (t) => {
   const { worker: b, path } = await worker(t)
   for (let run = 0; run < 50; run++) {
     const peer = connect(path)
-    peer.socket.write(encodeBusHello(HELLO))
+    peer.socket.write(encodeBusHello(next()))
     peer.socket.write(Uint8Array.of(0, 0, 0, random.int(1, 40), random.int(1, 5), ...random.bytes(200)))
     peer.socket.end(random.bytes(2000))
     await until(() => peer.ended)
@@ -116,15 +123,19 @@ t.test('a newer connection of the same process fences the older', async (t) => {
   older.socket.write(encodeBusHello(HELLO))
   await until(() => older.bytes > 0)
   const newer = connect(path)
-  newer.socket.write(encodeBusHello({ ...HELLO, about: 'epoch of 1 in 1' }))
+  newer.socket.write(encodeBusHello(next({ about: 'epoch of 1 in 1' })))
   await until(() => older.ended && newer.bytes > 0)
   newer.socket.write(ITEM)
   await until(() => b.logOf(0).length === 1)
   t.equal(b.bus.figures.peersConnected, 1)
   const stale = connect(path)
-  stale.socket.write(encodeBusHello({ ...HELLO, generation: 0 }))
+  stale.socket.write(encodeBusHello(next({ generation: 0 })))
   await until(() => stale.ended)
   t.equal(b.bus.figures.peersConnected, 1, 'an older process changes nothing')
+  const late = connect(path)
+  late.socket.write(encodeBusHello(HELLO))
+  await until(() => late.ended)
+  t.equal(b.bus.figures.peersConnected, 1, 'nor does an older connection that comes late')
   t.strictSame([...b.resets, ...b.log.lines], [])
   newer.socket.destroy()
 })
@@ -135,7 +146,7 @@ t.test('a hello says what is taken and, apart, what is committed', async (t) => 
   const first = connect(path)
   first.socket.write(Buffer.concat([encodeBusHello(HELLO), ITEM, ITEM]))
   await until(() => b.logOf(0).length === 2)
-  const hello = { ...HELLO, about: 'epoch of 1 in 1' }
+  const hello = next({ about: 'epoch of 1 in 1' })
   const taken = await answerTo(path, hello)
   t.match(taken, {
     slot: 1,
@@ -146,7 +157,7 @@ t.test('a hello says what is taken and, apart, what is committed', async (t) => 
     received: 0,
   })
   b.commitNow()
-  t.match(await answerTo(path, hello), { taken: 2, received: 2 })
+  t.match(await answerTo(path, next({ about: 'epoch of 1 in 1' })), { taken: 2, received: 2 })
   t.equal(b.logOf(0).length, 2)
 })
 

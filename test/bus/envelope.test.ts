@@ -18,6 +18,7 @@ const FRAME_BYTES = 1000
 const hello = {
   slot: 3,
   generation: 300,
+  attempt: 2,
   epoch: 'e1',
   about: '',
   taken: 2 ** 40,
@@ -99,13 +100,13 @@ t.test('malformed frames', async (t) => {
     'received and more': enclosed(3, 1, 1),
     'ask without id': enclosed(4),
     'reply without ok': enclosed(5, 1),
-    'hello cut short': enclosed(1, 1, 0, 5, 1, 65),
-    'hello without epoch': enclosed(1, 1, 0, 5, 0, 0, 0, 9, 0),
-    'hello that has more committed than taken': enclosed(1, 1, 0, 5, 1, 65, 0, 1, 9, 2),
-    'hello and more': enclosed(1, 1, 0, 5, 1, 65, 0, 2, 9, 1, 9),
+    'hello cut short': enclosed(1, 1, 0, 5, 7, 1, 65),
+    'hello without epoch': enclosed(1, 1, 0, 5, 7, 0, 0, 0, 9, 0),
+    'hello that has more committed than taken': enclosed(1, 1, 0, 5, 7, 1, 65, 0, 1, 9, 2),
+    'hello and more': enclosed(1, 1, 0, 5, 7, 1, 65, 0, 2, 9, 1, 9),
   }
   for (const [name, bytes] of Object.entries(cases)) t.match(read([bytes]), [{ type: 'malformed' }], name)
-  t.match(read([enclosed(1, 1, 0, 5, 1, 65, 0, 2, 9, 1)]), [{ type: 'hello' }])
+  t.match(read([enclosed(1, 1, 0, 5, 7, 1, 65, 0, 2, 9, 1)]), [{ type: 'hello' }])
   t.match(read([enclosed(1, 2, 77)]), [{ type: 'foreign', version: 2 }], 'another version may look different')
 })
 

@@ -6,7 +6,16 @@ import { type GreetingView, judge } from '../../lib/bus/greeting.ts'
 import { forAll } from '../support/for-all.ts'
 
 const base = { epoch: 'me', about: 'you', taken: 5, base: 3, check: 77 }
-const hello = { slot: 1, generation: 2, epoch: 'you', about: 'me', taken: 6, check: 77, received: 4 }
+const hello = {
+  slot: 1,
+  generation: 2,
+  attempt: 1,
+  epoch: 'you',
+  about: 'me',
+  taken: 6,
+  check: 77,
+  received: 4,
+}
 
 t.test('the same two memories go on', async (t) => {
   t.strictSame(judge(hello, base), { kind: 'continue' })
@@ -41,6 +50,7 @@ t.test('both ends find the same, or one finds a misfit', async (t) => {
     ...view,
     slot: 0,
     generation: 1,
+    attempt: 1,
     received: view.taken,
     check: view.check ?? 0,
   })

@@ -207,7 +207,16 @@ t.test('a peer that does not read: items stay in the outbox, and go on by themse
   const directory = socketDirectory(t)
   const b = await startMeshWorker({ slot: 1, directory, writeBytes: 64 * 1024 })
   const socket: Socket = dial(join(directory, 'bus-1-1'))
-  const hello = { slot: 0, generation: 1, epoch: 'by hand', about: '', taken: 0, check: 0, received: 0 }
+  const hello = {
+    slot: 0,
+    generation: 1,
+    attempt: 1,
+    epoch: 'by hand',
+    about: '',
+    taken: 0,
+    check: 0,
+    received: 0,
+  }
   socket.write(encodeBusHello(hello))
   await until(() => b.bus.figures.peersConnected === 1)
   const text = 'x'.repeat(1000)

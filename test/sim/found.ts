@@ -95,4 +95,22 @@ export const FOUND: readonly Found[] = [
       { do: 'bus', nth: 0, bytes: 100_000 },
     ],
   },
+  {
+    what: 'a connection between workers that was given up comes late and takes over from its successor',
+    options: TWO,
+    steps: [
+      { do: 'dial', nth: 0 },
+      { do: 'cutBus', nth: 0, bytes: 30 },
+      { do: 'noticeBus', nth: 0 },
+      ...CONNECTED,
+      { do: 'dial', nth: 0 },
+      { do: 'bus', nth: 1, bytes: 100_000 },
+      { do: 'bus', nth: 1, bytes: 100_000 },
+      { do: 'emit', page: 0, word: 'say', room: 'a', size: 0, form: 'text', asks: 0 },
+      { do: 'toServer', link: 0 },
+      { do: 'commit', node: 0 },
+      { do: 'bus', nth: 1, bytes: 100_000 },
+      { do: 'bus', nth: 0, bytes: 100_000 },
+    ],
+  },
 ]

@@ -56,8 +56,10 @@ export class Node extends Core {
   /** Questions to clients that were neither answered nor given up. */
   readonly asked = new Set<string>()
   readonly life: number
-  /** Its clock was set by so many ms. */
-  skewMs = 0
+  readonly #clock: Clock
+  #skewMs = 0
+  /** The most that its clock showed before it was set, in ms. */
+  latest = 0
   readonly #history: RoomHistory
 
   constructor(world: NodeWorld, slot: number, life: number) {
@@ -66,7 +68,7 @@ export class Node extends Core {
     super({
       slot,
       limits: SMALL,
-      now: () => clock.now + this.skewMs,
+      now: () => this.now,
       journal: memoryOnly,
       received: (from, count) => this.bus.received(from, count),
       flushed: () => this.bus.flush(),
@@ -91,6 +93,7 @@ export class Node extends Core {
     this.life = life
     this.workers = workers
     this.#history = rooms
+    this.#clock = clock
     this.bus = new SimBus({ slot, generation: life, epoch: `memory-${this.name}`, workers }, this.state, {
       item: (from, number, data, check) => this.#item(from, number, data, check),
       acknowledged: (to, count) => this.turn.record({ type: 'itemsReceived', to, count }),
@@ -100,6 +103,15 @@ export class Node extends Core {
     })
     this.rooms.publicFields = ['name']
     this.#watchRooms()
+  }
+
+  get now(): number {
+    return this.#clock.now + this.#skewMs
+  }
+
+  setClock(ms: number): void {
+    this.latest = Math.max(this.latest, this.now)
+    this.#skewMs += ms
   }
 
   /** Nothing of it waits, and all it sent to others was received. */

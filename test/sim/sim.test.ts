@@ -68,7 +68,7 @@ t.test('every message exactly once and in order, or the application is told', as
   const first = seeded(t).seed
   const totals: Record<string, number> = {}
   let steps = 0
-  for (const seed of [...Array.from({ length: 10 }, (_, i) => i + 1), first]) {
+  for (const seed of [...Array.from({ length: 9 }, (_, i) => i + 1), first]) {
     for (const shape of SHAPES) {
       const { world, findings } = await simulate(seed, shape, STEPS)
       steps += world.steps

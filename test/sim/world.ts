@@ -165,7 +165,7 @@ export class World {
   /** Whatever set it: deadlines may come early or late, and nothing else. */
   setClock(node: Node, ms: number): void {
     this.count(ms < 0 ? 'clocks set back' : 'clocks set forward')
-    node.skewMs += ms
+    node.setClock(ms)
   }
 
   /** The page is loaded again: another process, another session. */
