@@ -13,6 +13,7 @@ type SessionRecord = RecordOf<
   | 'received'
   | 'handled'
   | 'attempted'
+  | 'spared'
   | 'updated'
   | 'joining'
   | 'renewing'
@@ -33,6 +34,9 @@ export function applyToSession(state: WorkerState, session: Session, record: Ses
     case 'attempted':
       session.attempts ??= new Map()
       session.attempts.set(record.number, (session.attempts.get(record.number) ?? 0) + 1)
+      return
+    case 'spared':
+      session.attempts = null
       return
     case 'attached':
       return attached(session, record)

@@ -70,6 +70,7 @@ const TABLE: Table = {
   noticed: [27, { room: 'text', frame: 'frame' }],
   homeOpened: [28, { room: 'text', epoch: 'text' }],
   homeRenewed: [29, { room: 'text', session: 'text', data: 'json', watches: 'flag' }],
+  spared: [30, { session: 'text' }],
   session: [
     64,
     {

@@ -42,6 +42,8 @@ export type StateRecord =
   | { readonly type: 'handled'; readonly session: string; readonly number: number; readonly crc: number }
   /** A message that may have been running when its process died is begun again. */
   | { readonly type: 'attempted'; readonly session: string; readonly number: number }
+  /** Its process ends in order: none of what was begun again has taken it down. */
+  | { readonly type: 'spared'; readonly session: string }
   | { readonly type: 'updated'; readonly session: string; readonly patch: SessionData }
   /** `data` is what of the session's others may see; with `watches` it is told who comes and goes. */
   | {

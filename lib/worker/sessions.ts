@@ -210,6 +210,12 @@ export class Sessions implements LinkEvents {
     for (const session of this.state.sessions.values()) if (session.link) this.#tasks.acknowledge(session)
   }
 
+  /** The process ends in order: handlers that still run have not taken it down. */
+  spare(): void {
+    for (const { id, attempts } of this.state.sessions.values())
+      if (attempts) this.turn.record({ type: 'spared', session: id })
+  }
+
   /** Every link is told to come back: each at a moment of its own where the next process is about to follow. */
   shutDown(why: 'drain' | 'stop'): void {
     let slot = 0

@@ -309,6 +309,7 @@ class Worker {
     if (this.#clock) clearInterval(this.#clock)
     // What handlers have done in this turn leaves first; those that still run, run again in the next process.
     this.#sessions.tellHandled()
+    this.#sessions.spare()
     this.#turn.commit()
     this.#sessions.shutDown(why)
     this.#raw.close()

@@ -9,9 +9,9 @@ t.test('1, 2, 3 and 5 workers, from each to each', async (t) => {
   const random = seeded(t)
   let underWay = 0
   let heard = 0
-  for (let round = 0; round < 5; round++) {
+  for (let round = 0; round < 4; round++) {
     const crowd = new Crowd(random.fork(), random.pick([1, 2, 3, 5]))
-    for (let generation = 0; generation < 4; generation++) {
+    for (let generation = 0; generation < 3; generation++) {
       for (let i = 0; i < 60; i++) await crowd.act()
       await crowd.restart(random.pick([1, 2, 3, 5]))
     }
@@ -19,7 +19,7 @@ t.test('1, 2, 3 and 5 workers, from each to each', async (t) => {
     underWay += crowd.underWay
     heard += [...crowd.heard.values()].flat().length
   }
-  t.ok(underWay > 100 && heard > 500, `${underWay} items were under way, ${heard} messages heard`)
+  t.ok(underWay > 50 && heard > 200, `${underWay} items were under way, ${heard} messages heard`)
 })
 
 t.test("times go on by the new slots' clock", async (t) => {

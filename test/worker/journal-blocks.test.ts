@@ -54,7 +54,7 @@ t.test('reads what was sealed', async (t) => {
       const expected = { genuine: true, blocks: asRead(blocks), tail: 'clean', position: size }
       assert.deepEqual(read(MAGIC, ...all), expected)
     },
-    60,
+    40,
   )
 })
 
@@ -85,7 +85,7 @@ t.test('cut off anywhere: torn, behind what is whole', async (t) => {
       assert.equal(position, [MAGIC.length, ...ends][whole])
       assert.equal(tail, position === cut ? 'clean' : 'torn')
     },
-    60,
+    40,
   )
 })
 
@@ -104,7 +104,7 @@ t.test('a flipped bit anywhere: damaged, never torn; what is before it is read',
       assert.deepEqual(heard, asRead(blocks.slice(0, before)))
       assert.equal(tail, 'damaged')
     },
-    150,
+    100,
   )
 })
 

@@ -136,6 +136,22 @@ t.test('one that does not end keeps the others waiting for ten seconds', async (
   t.same(client.read(), ['answer 1 "over"'])
 })
 
+t.test('a process that ends in order was taken down by nobody: that is no attempt', async (t) => {
+  const waiting: App = (worker) => worker.listen('wait', () => new Promise(() => {}))
+  const { first, client, next, path } = await processes(t.testdir(), waiting)
+  client.ask('wait')
+  await settle(first)
+  for (let reload = 0; reload <= ATTEMPTS_MAX; reload++) {
+    const worker = next()
+    await client.comeBack(worker)
+    t.equal(worker.seen.at(-1), 'wait', 'it runs')
+    worker.sessions.spare()
+    worker.commit()
+    t.equal(recovered(path).state.byKey.get('hash-of-key')!.attempts, null)
+  }
+  t.same(client.read(), [])
+})
+
 t.test('a session whose `open` takes the process down ends', async (t) => {
   const opening: App = (worker, file) =>
     worker.server.on('session', (session) =>

@@ -44,7 +44,7 @@ async function open(
   const logged: { level: number; msg: string }[] = []
   const changes: boolean[] = []
   const state = new WorkerState(0, limits)
-  const clock = new StateClock()
+  const clock = setup.clock ?? new StateClock()
   const opened = await openSlotJournal({
     directory,
     slot: 0,
@@ -96,18 +96,27 @@ t.test('memory only', async (t) => {
 t.test('the next process goes on behind the last turn, with the same memory', async (t) => {
   const first = await written()
   t.equal(fs.statSync(first.path).mode & 0o777, 0o600)
-  const began = first.clock.now()
   const next = await open({ 'slot-0.log': first.bytes })
   t.same(digestOf(next.state), digestOf(first.state))
   t.equal(next.epoch, first.epoch)
   t.notOk(next.damaged)
-  t.ok(next.clock.now() >= began, 'its time, too')
   t.equal(fs.statSync(next.path).size, first.end, 'no new file')
   t.match(next.logged, [{ msg: 'the journal was read', sessions: 2, rooms: 1, bytes: first.end }])
   next.turn(session('eve'))
   t.ok(fs.statSync(next.path).size > first.end)
   const third = await open({ 'slot-0.log': fs.readFileSync(next.path) })
   t.same([...third.state.sessions.keys()], ['ann', 'bob', 'eve'])
+})
+
+t.test('its time goes on, too', async (t) => {
+  const clock = new StateClock()
+  const moment = clock.moment()
+  clock.goOn({ ...moment, time: moment.time + 1e9 }, 0)
+  const first = await open({}, { clock })
+  first.turn(session('ann'))
+  const next = await open({ 'slot-0.log': fs.readFileSync(first.path) })
+  const ahead = next.clock.now() - moment.time
+  t.ok(ahead >= 1e9 && ahead < 1e9 + 60_000, `${ahead} ms`)
 })
 
 t.test('held by another process: waits, then says so in one sentence', async (t) => {
@@ -195,4 +204,33 @@ t.test('with other limits a fresh file begins', async (t) => {
   const recovery = recover(next.path, third)
   t.match(recovery, { kind: 'recovered', about: { limits, epoch: first.epoch }, tail: 'clean' })
   t.same(digestOf(third), digestOf(next.state), 'the turns come to what they came to')
+})
+
+t.test('a start that has to write and cannot', async (t) => {
+  const { bytes } = await written()
+  const other = { ...LIMITS, history: 3 }
+  /** Leads nowhere: what is written beside the file fails once. */
+  const blocked = (): string => {
+    const directory = generation({ 'slot-0.log': bytes })
+    fs.symlinkSync('/nowhere/at/all', join(directory, 'slot-0.log.new'))
+    return directory
+  }
+  const stops = open({}, { directory: blocked(), onFailure: 'stop' }, other)
+  const refused = await stops.catch((error: unknown) => error)
+  t.ok(isJournalError(refused))
+  t.match(refused, { message: /^the journal cannot be written: ENOENT/ })
+
+  const directory = blocked()
+  const { changes, logged, state, turn, journal } = await open({}, { directory }, other)
+  t.same(changes, [true])
+  t.match(
+    logged.filter(({ level }) => level >= WARN),
+    [{ level: ERROR, msg: /sessions go on in memory/ }],
+  )
+  t.equal(state.sessions.size, 2)
+  t.same(fs.readdirSync(directory), [], 'none rather than a stale one')
+  turn(session('eve'))
+  journal.close()
+  const next = await open({ 'slot-0.log': fs.readFileSync(join(directory, 'slot-0.log')) }, {}, other)
+  t.same([...next.state.sessions.keys()], ['ann', 'bob', 'eve'], 'an orderly end writes what it can')
 })
