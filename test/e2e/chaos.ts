@@ -3,12 +3,16 @@
  * `npm run chaos -- --points`: deaths at each named point, five times each. Exits 1 with a finding.
  */
 import { randomInt } from 'node:crypto'
+import { mkdtempSync, writeFileSync } from 'node:fs'
+import { tmpdir } from 'node:os'
+import { join } from 'node:path'
 import { parseArgs } from 'node:util'
 import { CrashPoints } from '../support/crash-points.ts'
 import { randomFrom } from '../support/seed.ts'
 import { killAtRandom } from './chaos-kills.ts'
 import { Chaos, unexpected } from './chaos-run.ts'
 import { dieAtEachPoint } from './crash-points-run.ts'
+import { linesOf } from './runs.ts'
 
 const POINT_ROUNDS = 5
 
@@ -49,6 +53,14 @@ async function dieAtPoints(chaos: Chaos, points: CrashPoints): Promise<unknown> 
   return `each point ${POINT_ROUNDS} times`
 }
 
+/** What the server said and what its handlers ran for: no run is like the one before, so a finding has only these. */
+function keepEvidence({ cluster }: Chaos): string {
+  const directory = mkdtempSync(join(tmpdir(), `limpet-chaos-${seed}-`))
+  writeFileSync(join(directory, 'log'), cluster.stderr)
+  writeFileSync(join(directory, 'runs'), linesOf(cluster).join('\n'))
+  return `log and runs of handlers are in ${directory}`
+}
+
 console.log(`seed ${seed}`)
 const points = values.points ? new CrashPoints() : null
 const setup = points ? { workers: 2, ...points } : { workers: whole(values.workers), cuts: true }
@@ -59,11 +71,11 @@ try {
   const complaints = unexpected(chaos.cluster.complaints()).map((line) => JSON.stringify(line))
   const findings = [...(await chaos.judge()), ...complaints]
   told(chaos.totals())
-  for (const finding of findings.slice(0, 30)) console.log(finding)
-  console.log(`${findings.length} findings`)
+  for (const finding of findings) console.log(finding)
+  console.log(`${findings.length} findings${findings.length > 0 ? `; ${keepEvidence(chaos)}` : ''}`)
   process.exitCode = findings.length > 0 ? 1 : 0
 } catch (error) {
-  console.log(error, chaos.cluster.stderr.slice(-3000))
+  console.log(error, keepEvidence(chaos))
   process.exitCode = 1
 } finally {
   await chaos.close()

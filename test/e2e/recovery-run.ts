@@ -39,11 +39,20 @@ const LIMITS = {
 const directory = mkdtempSync('/tmp/limpet-recovery-')
 const token = (bytes: number): string => randomBytes(bytes).toString('base64url')
 
+/** Writes a checkpoint only when it is told to: the turns in the file are all that there were. */
+class EndlessFile extends JournalFile {
+  due = false
+
+  override checkpoint(): Error | null {
+    return this.due ? super.checkpoint() : null
+  }
+}
+
 /** A worker's memory and its journal, without the worker. */
 class Written {
   readonly path: string
   readonly state = new WorkerState(0, LIMITS)
-  readonly journal: JournalFile
+  readonly journal: EndlessFile
   readonly ids: string[] = []
   records = 0
   #batch: StateRecord[] = []
@@ -51,7 +60,7 @@ class Written {
   constructor(path: string) {
     this.path = path
     const clock = new StateClock()
-    this.journal = new JournalFile({
+    this.journal = new EndlessFile({
       path,
       state: this.state,
       about: () => ({ ...clock.moment(), slot: 0, epoch: 'epoch', limits: LIMITS }),
@@ -82,8 +91,11 @@ class Written {
 
   checkpoint(): void {
     this.flush()
+    this.journal.due = true
     const error = this.journal.checkpoint()
+    this.journal.due = false
     if (error) throw error
+    this.records = 0
   }
 
   /** Sessions as they are in the middle of their lives, each in a room of so many. */
@@ -133,13 +145,15 @@ function timed(call: () => void): Timed {
   return { ms: Math.round(performance.now() - began), cpuMs: Math.round((user + system) / 1000) }
 }
 
-function read(what: string, path: string): void {
+/** @param expected records of turns: with fewer it would be another file than it is called */
+function read(what: string, path: string, expected: number): void {
   const state = new WorkerState(0, LIMITS)
   let records = 0
   const { ms, cpuMs } = timed(() => {
     const recovery = recover(path, state)
     if (recovery.kind !== 'recovered' || recovery.tail !== 'clean') throw new Error(JSON.stringify(recovery))
     records = recovery.records
+    if (records !== expected) throw new Error(`${what}: ${records} records in the file, not ${expected}`)
   })
   const { size } = statSync(path)
   const per = Math.round(size / state.sessions.size)
@@ -186,13 +200,13 @@ function sessionsAt(path: string): void {
 try {
   const checkpointed = join(directory, 'checkpoint.log')
   sessionsAt(checkpointed)
-  read('a checkpoint', checkpointed)
+  read('a checkpoint', checkpointed, 0)
 
   const turns = new Written(join(directory, 'turns.log'))
   turns.fill(MEMBERS)
   for (let n = 0; turns.records < Number(values.records); n++) turns.talk(n)
   turns.flush()
-  read('turns', turns.path)
+  read('turns', turns.path, turns.records)
   const { ms, cpuMs } = timed(() => turns.checkpoint())
   console.log(`its checkpoint is written in ${ms} ms (${cpuMs} ms CPU)`)
 
@@ -205,7 +219,7 @@ try {
     for (const session of crowd.ids) crowd.record({ type: 'received', session, count: n - WAITING })
   }
   crowd.flush()
-  read(`one room, ${messages} messages, ${messages * SESSIONS} deliveries`, crowd.path)
+  read(`one room, ${messages} messages, ${messages * SESSIONS} deliveries`, crowd.path, crowd.records)
 
   await takeOver('an empty server', () => {})
   await takeOver('the same with sessions', sessionsAt)
