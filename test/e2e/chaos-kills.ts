@@ -25,6 +25,9 @@ export interface Killed {
 const BURST_MAX = 4
 /** Lived long enough: the next death counts as the first one. */
 const STABLE_MS = 1100
+/** A slot that dies 20 times within a minute ends the server, too: with a burst to come, all together stay below. */
+const A_MINUTE_MAX = 12
+const MINUTE_MS = 60_000
 /** Between two kills of a burst at most: less than a worker needs to come back. */
 const SPACING_MS = 350
 const RELOAD_MS = 40_000
@@ -38,7 +41,12 @@ export async function killAtRandom(
 ): Promise<Killed> {
   const killed: Killed = { workers: 0, primaries: 0, reshards: 0, reloads: 0 }
   const done = (): number => killed.workers + killed.primaries
+  let deaths: { pid: number; at: number[] } = { pid: 0, at: [] }
   for (let burst = 0; done() < plan.kills; burst++) {
+    // A new primary counts anew.
+    if (deaths.pid !== chaos.cluster.pid) deaths = { pid: chaos.cluster.pid, at: [] }
+    const oldest = deaths.at.at(-A_MINUTE_MAX)
+    if (oldest !== undefined) await pause(Math.max(0, oldest + MINUTE_MS - performance.now()))
     const size = Math.min(random.int(2, BURST_MAX), plan.kills - done())
     // The first bursts show each kind.
     const reloads = burst === 0 || random.chance(plan.reloadShare)
@@ -54,6 +62,7 @@ export async function killAtRandom(
     for (let i = 0; i < size && done() < plan.kills; i++) {
       await pause(random.int(0, SPACING_MS))
       killWorker(chaos, random, killed)
+      deaths.at.push(performance.now())
     }
     await reload
     await chaos.connected()

@@ -1,8 +1,12 @@
 /** A message that kills its process each time it is handled: it is given up, and nobody else suffers for it. */
+import { existsSync } from 'node:fs'
+import { join } from 'node:path'
 import t from 'tap'
 import { type Client, connect } from '../../lib/client/index.ts'
 import { startCluster } from '../support/cluster.ts'
 import { nothingLeft } from '../support/nothing-left.ts'
+import { until } from '../support/until.ts'
+import { askForReload } from './reload-gaps.ts'
 import { linesOf, RUNS_ENV } from './runs.ts'
 
 t.test('poison', async (t) => {
@@ -52,6 +56,26 @@ t.test('poison', async (t) => {
       'a message is skipped: the process died each time it was handled',
     ],
   )
+})
+
+t.test('a handler that outlives its processes, each of which ends in order', async (t) => {
+  const cluster = await startCluster(t, { app: 'chaos', workers: 1, env: RUNS_ENV })
+  const [asker, other] = [connect(cluster.url), connect(cluster.url)]
+  t.teardown(() => {
+    asker.close()
+    other.close()
+  })
+  const answer = asker.emitWithAck('long')
+  const runs = (): string[] => linesOf(cluster).filter((line) => line.includes(' long '))
+  await until(() => existsSync(join(cluster.directory, RUNS_ENV.CHAOS_RUNS)) && runs().length === 1)
+  // More often than a message may take its process down.
+  for (let n = 2; n <= 5; n++) {
+    t.same(await askForReload(cluster), { code: 0, stderr: '' })
+    await until(() => runs().length === n)
+  }
+  await other.emitWithAck('finish', 'well')
+  t.equal(await answer, 'well')
+  t.same(cluster.complaints(), [])
 })
 
 nothingLeft(t)

@@ -24,6 +24,7 @@ const noteRun = ({ id, redelivered }, what) => {
 
 /** @type {import('../../../lib/index.ts').App} */
 export default (server) => {
+  let finishLong = () => {}
   server.use(() => ({ opens: 0, everyMs: 0, down: 0, up: 0, side: 0 }))
   server.on('session', (session) => {
     let timer = null
@@ -77,6 +78,13 @@ export default (server) => {
       },
       { concurrent: true },
     )
+    session.on('long', (message) => {
+      noteRun(message, 'long')
+      return new Promise((resolve) => {
+        finishLong = resolve
+      })
+    })
+    session.on('finish', (what) => finishLong(what))
     session.on('die', (message) => {
       noteRun(message, 'die')
       process.kill(process.pid, 'SIGKILL')
