@@ -1,14 +1,15 @@
 /** The command from outside: exit codes, and one line for what is wrong. Needs dist. */
+
 import { type ChildProcess, spawn } from 'node:child_process'
 import { once } from 'node:events'
 import { copyFileSync, mkdirSync, readFileSync } from 'node:fs'
 import net from 'node:net'
 import { join } from 'node:path'
-import { fileURLToPath } from 'node:url'
 import t from 'tap'
+import { ROOT } from './support/root.ts'
 
-const SERVE = fileURLToPath(new URL('../bin/serve', import.meta.url))
-const manifest = JSON.parse(readFileSync(new URL('../package.json', import.meta.url), 'utf8'))
+const SERVE = join(ROOT, 'bin/serve')
+const manifest = JSON.parse(readFileSync(join(ROOT, 'package.json'), 'utf8'))
 
 interface Run {
   readonly child: ChildProcess
@@ -82,7 +83,7 @@ t.test('not built', async (t) => {
   const cwd = t.testdir({ bin: {} })
   mkdirSync(join(cwd, 'bin'), { recursive: true })
   copyFileSync(SERVE, join(cwd, 'bin', 'serve'))
-  copyFileSync(new URL('../package.json', import.meta.url), join(cwd, 'package.json'))
+  copyFileSync(join(ROOT, 'package.json'), join(cwd, 'package.json'))
   const server = run([], cwd, join(cwd, 'bin', 'serve'))
   t.equal(await server.exit, 1)
   t.match(server.stderr(), /^limpet: cannot start; is it built\? \(npm run build\) ERR_MODULE_NOT_FOUND\n$/)

@@ -1,10 +1,12 @@
 import { readFileSync } from 'node:fs'
 import { createServer, request } from 'node:http'
 import type { AddressInfo } from 'node:net'
+import { join } from 'node:path'
 import { pathToFileURL } from 'node:url'
 import t, { type Test } from 'tap'
 import { NAME_MAX, ROOM_MAX, TEXT_MAX } from '../../lib/chat/events.ts'
 import { chatPages, clientScript, type Pages } from '../../lib/chat/files.ts'
+import { ROOT } from '../support/root.ts'
 
 interface Answer {
   status: number | undefined
@@ -102,7 +104,7 @@ t.test('a missing build is noticed at start', async (t) => {
 })
 
 t.test('the page keeps to its own policy, and to the limits of the app', async (t) => {
-  const html = readFileSync(new URL('../../lib/chat/page/index.html', import.meta.url), 'utf8')
+  const html = readFileSync(join(ROOT, 'lib/chat/page/index.html'), 'utf8')
   t.notMatch(html, /<script(?![^>]* src=)|<style|\sstyle=|\son\w+=|javascript:|https?:/i)
   for (const [name, max] of Object.entries({ name: NAME_MAX, wanted: ROOM_MAX, text: TEXT_MAX }))
     t.match(html, new RegExp(`data-part="${name}"[^>]* maxlength="${max}"`))

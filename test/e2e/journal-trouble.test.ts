@@ -1,4 +1,5 @@
 /** A disk that is full, files that are somebody else's, files that are damaged: stated, never silently wrong. */
+
 import { execFileSync } from 'node:child_process'
 import { chmodSync, existsSync, readdirSync, readFileSync, statSync, writeFileSync } from 'node:fs'
 import { join } from 'node:path'
@@ -7,6 +8,7 @@ import { type Client, connect } from '../../lib/client/index.ts'
 import { Cluster, failToStart, steadyPort } from '../support/cluster.ts'
 import { nothingLeft } from '../support/nothing-left.ts'
 import { ask, request } from '../support/raw.ts'
+import { ROOT } from '../support/root.ts'
 import { until } from '../support/until.ts'
 import { RUNS_ENV } from './runs.ts'
 
@@ -105,7 +107,7 @@ t.test('a full disk with --journal-failure stop: the next process goes on', asyn
 })
 
 t.test('no room for a journal from the start', async (t) => {
-  const serve = join(import.meta.dirname, '../../bin/serve')
+  const serve = join(ROOT, 'bin/serve')
   const program = join(
     t.testdir({ serve: `#!/bin/sh\nexec prlimit --fsize=64 node ${serve} "$@"\n` }),
     'serve',

@@ -1,4 +1,5 @@
 /** The real pm2, in a home of its own: start, lossless reload, restart, stop. Judged by `pm2 jlist`: its exit code lies. */
+
 import { execFile } from 'node:child_process'
 import { mkdtempSync, rmSync, writeFileSync } from 'node:fs'
 import { createRequire } from 'node:module'
@@ -9,9 +10,9 @@ import { steadyPort } from '../support/cluster.ts'
 import { nothingLeft } from '../support/nothing-left.ts'
 import { childrenOf, isAlive, processesWith } from '../support/processes.ts'
 import { ask, request } from '../support/raw.ts'
+import { ROOT } from '../support/root.ts'
 import { until } from '../support/until.ts'
 
-const ROOT = join(import.meta.dirname, '../..')
 const PM2 = createRequire(import.meta.url).resolve('pm2/bin/pm2')
 const CALL_MS = 25_000
 

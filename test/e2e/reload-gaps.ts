@@ -1,9 +1,11 @@
 /** A rolling reload as `bin/serve reload` asks for it, and how long each client was without its session. */
+
 import { execFile } from 'node:child_process'
 import { join } from 'node:path'
 import type { Cluster } from '../support/cluster.ts'
+import { ROOT } from '../support/root.ts'
 
-const SERVE = join(import.meta.dirname, '../../bin/serve')
+const SERVE = join(ROOT, 'bin/serve')
 const RELOAD_MS = 120_000
 
 export function askForReload({ journal }: Cluster): Promise<{ code: number; stderr: string }> {

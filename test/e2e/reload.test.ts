@@ -1,9 +1,11 @@
 /** Rolling reload under load: nothing lost or doubled, one planned reconnect per client. */
+
 import { copyFileSync, readFileSync, writeFileSync } from 'node:fs'
 import { join, relative } from 'node:path'
 import t from 'tap'
 import { nothingLeft } from '../support/nothing-left.ts'
 import { isAlive } from '../support/processes.ts'
+import { ROOT } from '../support/root.ts'
 import { seeded } from '../support/seed.ts'
 import { pause } from '../support/until.ts'
 import { Chaos } from './chaos-run.ts'
@@ -11,7 +13,7 @@ import { askForReload, histogramOf } from './reload-gaps.ts'
 
 /** No link is given up because the machine is busy: the one reconnect must be the planned one. */
 const PATIENT = ['--ping-interval-ms', '25000', '--ping-timeout-ms', '20000']
-const APPS = join(import.meta.dirname, 'apps')
+const APPS = join(ROOT, 'test/e2e/apps')
 
 t.test('new code, then code that is broken', async (t) => {
   const app = join(t.testdir(), 'app.js')

@@ -1,7 +1,7 @@
 /** The program that deals, as the primary runs it: journals of two slots become journals of three. */
+
 import { mkdirSync, readdirSync, readFileSync, statSync, writeFileSync } from 'node:fs'
 import { join } from 'node:path'
-import { fileURLToPath } from 'node:url'
 import t from 'tap'
 import { parseOptions } from '../../lib/options.ts'
 import { placeRoom, placeSegment } from '../../lib/placement.ts'
@@ -13,9 +13,10 @@ import { stateLimitsOf } from '../../lib/worker/state-limits.ts'
 import { Peer, settle, type TestWorker } from '../support/core.ts'
 import { journaled, MOMENT } from '../support/journaled.ts'
 import { nothingLeft } from '../support/nothing-left.ts'
+import { ROOT } from '../support/root.ts'
 
 // Built, and without what the runner is started with.
-const PROGRAM = fileURLToPath(new URL('../../dist/lib/deal.js', import.meta.url))
+const PROGRAM = join(ROOT, 'dist/lib/deal.js')
 process.execArgv = []
 const KEY = new Uint8Array(32).fill(7)
 const parsed = parseOptions([], {})

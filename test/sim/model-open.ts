@@ -9,10 +9,10 @@ import { fileURLToPath } from 'node:url'
 import { transform } from 'esbuild'
 
 const LIB = new URL('../../lib/', import.meta.url).href
-const PROMISE = new URL('./model-promise.ts', import.meta.url).href
+const PROMISE = import.meta.url.replace('model-open', 'model-promise')
 
 export const load: LoadHook = async (url, context, next) => {
-  if (!url.startsWith(LIB) || !url.endsWith('.ts')) return next(url, context)
+  if (!url.startsWith(LIB) || !/\.[jt]s$/.test(url)) return next(url, context)
   const source = await readFile(fileURLToPath(url), 'utf8')
   const opened = source.replace(/(?<=[\s.?(])#(?=[a-z])/gi, 'open_')
   const promises = url.startsWith(`${LIB}worker/`)

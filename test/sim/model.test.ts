@@ -1,11 +1,14 @@
 /** All states of small models (`model.ts --full`: of larger ones), and that mistakes in them are found. */
+
 import { readFileSync } from 'node:fs'
 import { register } from 'node:module'
+import { join } from 'node:path'
 import t from 'tap'
+import { ROOT } from '../support/root.ts'
 import { LITTLE, SMALL } from './model-bounds.ts'
 import type { World } from './model-world.ts'
 
-register('./model-open.ts', import.meta.url)
+register(import.meta.url.replace(/model(\.test)?\.(?=[jt]s$)/, 'model-open.'))
 const { explore } = await import('./model-search.ts')
 
 /** Steps of sessions from one state to the next, over all models. */
@@ -45,7 +48,7 @@ t.test('nothing is lost, doubled or taken over by the wrong one', async (t) => {
 })
 
 t.test('sessions step from state to state as PROTOCOL.md says', async (t) => {
-  const document = readFileSync(new URL('../../lib/wire/PROTOCOL.md', import.meta.url), 'utf8')
+  const document = readFileSync(join(ROOT, 'lib/wire/PROTOCOL.md'), 'utf8')
   const [, table = ''] = document.split('| state | what happens | next | what the client hears |\n')
   const rows = table.split('\n\n')[0]!.split('\n').slice(1)
   const said = rows.map((row) => {

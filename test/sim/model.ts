@@ -6,7 +6,7 @@ import { register } from 'node:module'
 import { parseArgs } from 'node:util'
 import { type Bounds, FULL, LITTLE } from './model-bounds.ts'
 
-register('./model-open.ts', import.meta.url)
+register(import.meta.url.replace(/model(\.test)?\.(?=[jt]s$)/, 'model-open.'))
 const { explore } = await import('./model-search.ts')
 
 const number = { type: 'string' } as const

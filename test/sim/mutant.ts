@@ -1,12 +1,12 @@
 /** The project with one mistake in lib, and what finds it: the simulation first, then the tests it names. */
+
 import { spawn } from 'node:child_process'
 import { cp, mkdir, readFile, symlink, writeFile } from 'node:fs/promises'
 import { join } from 'node:path'
-import { fileURLToPath } from 'node:url'
 import { build, type Plugin } from 'esbuild'
+import { ROOT } from '../support/root.ts'
 import type { Mutation } from './mutations.ts'
 
-const ROOT = fileURLToPath(new URL('../..', import.meta.url))
 const COPIED = ['lib', 'test', 'package.json', 'tsconfig.json']
 /** Of the simulation and of each test file; far more than they need: what takes longer will not end. */
 const LIMIT_MS = 90_000

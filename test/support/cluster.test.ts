@@ -4,9 +4,10 @@ import t from 'tap'
 import { Cluster, failToStart, startCluster } from './cluster.ts'
 import { nothingLeft } from './nothing-left.ts'
 import { isAlive } from './processes.ts'
+import { ROOT } from './root.ts'
 import { until } from './until.ts'
 
-const program = join(import.meta.dirname, 'stub-server.js')
+const program = join(ROOT, 'test/support/stub-server.js')
 const start = async (fault: string): Promise<Cluster> => {
   const cluster = new Cluster({ program, env: { LIMPET_STUB: fault } })
   await cluster.ready()

@@ -1,4 +1,5 @@
 /** A real server: bin/serve with its workers, a journal of its own, and proof at the end that nothing of it is left. */
+
 import { type ChildProcess, spawn } from 'node:child_process'
 import { randomBytes, randomInt } from 'node:crypto'
 import { once } from 'node:events'
@@ -7,9 +8,9 @@ import { createServer, connect as dial } from 'node:net'
 import { join } from 'node:path'
 import { placeRoom, placeSegment } from '../../lib/placement.ts'
 import { childrenOf, processesWith } from './processes.ts'
+import { ROOT } from './root.ts'
 import { until, within } from './until.ts'
 
-const ROOT = join(import.meta.dirname, '../..')
 /** A long run on a busy machine takes more. */
 const READY_MS = Number(process.env.PATIENCE_MS ?? 28_000)
 /** The default of --shutdown-ms, and what a busy machine adds. */

@@ -1,6 +1,8 @@
 /** Named points of the code at which a process of a server kills itself; `crash-preload.js` knows where they are. */
+
 import { existsSync, mkdtempSync, rmSync, writeFileSync } from 'node:fs'
 import { join } from 'node:path'
+import { ROOT } from './root.ts'
 import { until } from './until.ts'
 
 const FIRED_MS = Number(process.env.PATIENCE_MS ?? 20_000)
@@ -48,7 +50,7 @@ export class CrashPoints {
   /** A file for each point that is armed. */
   readonly directory = mkdtempSync('/tmp/limpet-points-')
   readonly env = { CRASH_POINTS: this.directory }
-  readonly node = [`--import=${join(import.meta.dirname, 'crash-preload.js')}`]
+  readonly node = [`--import=${join(ROOT, 'test/support/crash-preload.js')}`]
 
   /** The next process that passes it for the `nth` time dies there. */
   arm(point: CrashPoint, nth: number): void {

@@ -1,6 +1,7 @@
 /**
  * `npm run flake -- [--runs 20] [--minutes 40] [--since REV] [files]`: each test file that was added or changed since
  * REV (default: the last tag, else all), many times; then the whole suite three times. Stops at the cap; keeps a log.
+ * Files are named as they are in test/; `npm run flake` has them compiled.
  */
 import { execFileSync, spawnSync } from 'node:child_process'
 import { mkdtempSync, writeFileSync } from 'node:fs'
@@ -32,11 +33,15 @@ function changedTests(): string[] {
   return git('diff', '--name-only', '--diff-filter=d', since, '--', 'test').filter(isTest)
 }
 
+function compiled(file: string): string {
+  return file.replace(/^test\/(.*)\.ts$/, 'dist/test/$1.js')
+}
+
 let failures = 0
 let done = 0
 
 function run(label: string, files: string[]): void {
-  const { status, stdout, stderr } = spawnSync('npx', ['tap', 'run', ...files], {
+  const { status, stdout, stderr } = spawnSync('npx', ['tap', 'run', ...files.map(compiled)], {
     encoding: 'utf8',
     env: { ...process.env, TAP_REPORTER: 'tap' },
     maxBuffer: 1 << 28,

@@ -1,5 +1,7 @@
 /** PROTOCOL.md is what others write clients by: its tables and examples are held against the code. */
+
 import { readdirSync, readFileSync } from 'node:fs'
+import { join } from 'node:path'
 import t from 'tap'
 import { parseOptions as parseClientOptions } from '../../lib/client/options.ts'
 import { TRANSITIONS } from '../../lib/client/transitions.ts'
@@ -18,8 +20,9 @@ import {
 import { NumberedReceiver, NumberedSender } from '../../lib/wire/numbered.ts'
 import { RECEIVED_AFTER } from '../../lib/wire/stream.ts'
 import { isTooDeep } from '../../lib/wire/values.ts'
+import { ROOT } from '../support/root.ts'
 
-const DOCUMENT = readFileSync(new URL('../../lib/wire/PROTOCOL.md', import.meta.url), 'utf8')
+const DOCUMENT = readFileSync(join(ROOT, 'lib/wire/PROTOCOL.md'), 'utf8')
 /** Wherever its lines break. */
 const PROSE = DOCUMENT.replace(/\s+/g, ' ')
 
@@ -156,9 +159,9 @@ t.test('every code that the document names exists, and those it says are never s
   const limits = table('| limit | option | default | at the limit |').map(([, , , answer]) => answer)
   for (const name of [...answers, ...limits].flatMap(inTicks))
     t.ok(isCode(name) || ['join', 'sent'].includes(name) || name.startsWith('--'), name)
-  const folder = new URL('../../lib/worker/', import.meta.url)
+  const folder = join(ROOT, 'lib/worker')
   const worker = readdirSync(folder)
-    .map((file) => readFileSync(new URL(file, folder), 'utf8'))
+    .map((file) => readFileSync(join(folder, file), 'utf8'))
     .join('\n')
   const unsent = inTicks(said(/this server sends none of ([^.]+)\./)[0]!)
   t.ok(unsent.length > 0)

@@ -1,11 +1,13 @@
 /** Handles sent between two real processes. */
+
 import { fork } from 'node:child_process'
 import { once } from 'node:events'
 import net from 'node:net'
-import { fileURLToPath } from 'node:url'
+import { join } from 'node:path'
 import t from 'tap'
 import { acceptRaw, detach, wrap } from '../../lib/primary/raw.ts'
 import { adoptHandle } from '../../lib/worker/handle.ts'
+import { ROOT } from '../support/root.ts'
 
 t.test('a handle that got lost on its way', async (t) => {
   t.equal(adoptHandle(undefined, Buffer.from('x')), null)
@@ -13,7 +15,7 @@ t.test('a handle that got lost on its way', async (t) => {
 })
 
 t.test('nothing lost, nothing doubled, and a half-closed client is answered', async (t) => {
-  const path = fileURLToPath(new URL('./fixtures/adopts.ts', import.meta.url))
+  const path = join(ROOT, 'dist/test/worker/fixtures/adopts.js')
   const child = fork(path, { serialization: 'advanced' })
   t.teardown(async () => {
     child.disconnect()
