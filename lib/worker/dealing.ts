@@ -124,6 +124,8 @@ function machineOf(
     journal: memoryOnly,
     bus: { flush() {}, received() {} },
     defer() {},
+    clock: () => 0,
+    later() {},
     overflowed: (session) =>
       sessions.end(session, 'outbox_overflow', 'the client did not take its messages in time', 'gone'),
     parted() {},

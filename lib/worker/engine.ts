@@ -4,6 +4,7 @@
  */
 import { randomBytes } from 'node:crypto'
 import type { IncomingHttpHeaders, IncomingMessage, ServerResponse } from 'node:http'
+import type { Socket as NetSocket } from 'node:net'
 import { Server as EngineServer, type Socket as EngineSocket } from 'engine.io'
 import { WebSocketServer } from 'ws'
 import { type Data, Frame } from '../wire/frames.ts'
@@ -93,8 +94,10 @@ interface RawTransport {
     pause(): void
     resume(): void
     once(event: 'close', call: () => void): void
+    /** Null once it is closed. */
+    readonly _socket: NetSocket | null
   }
-  send(packets: { type: 'message'; data?: Data; options?: { wsPreEncodedFrame: Uint8Array[] } }[]): void
+  send(packets: { type: 'message'; data: Data }[]): void
   on(event: 'ready', call: () => void): void
 }
 
@@ -120,6 +123,8 @@ class EngineLink implements Link {
   #answer: ServerResponse | null = null
   readonly #events: LinkEvents
   readonly #stallMs: number
+  /** The kernel has taken what was written. */
+  readonly #taken = (): void => this.#ready()
 
   constructor(
     socket: EngineSocket,
@@ -156,11 +161,11 @@ class EngineLink implements Link {
     if (result.reason !== 'repeat') this.terminate()
   }
 
-  /** On a WebSocket engine.io's `writable` means that the kernel has taken the last write. */
+  /** The kernel has taken the last write: of ours, and of engine.io. */
   get writable(): boolean {
-    const { readyState } = this.#socket
-    const taken = this.#raw.writable && this.#answer === null
-    return readyState === 'open' && taken && this.#queue.writeBuffer.length === 0
+    const { writable, socket } = this.#raw
+    const taken = socket ? socket._socket?.writableLength === 0 : this.#answer === null
+    return taken && writable && this.#socket.readyState === 'open' && this.#queue.writeBuffer.length === 0
   }
 
   send(frames: readonly (Data | Frame)[]): void {
@@ -199,11 +204,14 @@ class EngineLink implements Link {
     else this.#write(encodeBundle(bundle))
   }
 
+  /** Whole frames, past engine.io and ws: neither has anything of its own on its way when the link is writable. */
   #write(encoded: Uint8Array): void {
-    const options = { wsPreEncodedFrame: [encoded] }
-    if (this.writable) return this.#raw.send([{ type: 'message', options }])
+    if (this.writable) {
+      this.#raw.socket!._socket!.write(encoded, this.#taken)
+      return
+    }
     // Only what ends a link gets here while it is busy; it keeps its place behind engine.io's own packets.
-    this.#socket.send('', options as unknown as { compress: boolean })
+    this.#socket.send('', { wsPreEncodedFrame: [encoded] } as unknown as { compress: boolean })
   }
 
   close(): void {

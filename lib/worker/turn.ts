@@ -8,15 +8,23 @@ import { Bundle } from './bundle.ts'
 import { flushSession } from './flush.ts'
 import type { Journal } from './journal.ts'
 import type { Link } from './link.ts'
+import { Pace } from './pace.ts'
 import type { StateRecord } from './record.ts'
 import type { Session } from './session.ts'
 import type { WorkerState } from './state.ts'
 
+/** A timer cannot wait for less. */
+const REST_MS_MIN = 1
+
 export interface TurnPorts {
   readonly journal: Journal
   readonly bus: Pick<Bus, 'flush' | 'received'>
-  /** Runs the commit in the check phase, behind the poll phase's callbacks and their microtasks. */
-  defer(commit: () => void): void
+  /** Runs the end of a turn in the check phase, behind the poll phase's callbacks and their microtasks. */
+  defer(end: () => void): void
+  /** Of a clock that never goes back, ms. */
+  clock(): number
+  /** Runs a commit whose flush rests, after so many ms. */
+  later(commit: () => void, ms: number): void
   /** Ends a session whose outbox was full, with records of its own. */
   overflowed(session: Session): void
   /** `gone` is out and the link is free for another hello. */
@@ -39,6 +47,9 @@ export class Turn {
   #afterwards: (() => void)[] = []
   #behind: (() => void)[] = []
   #due = false
+  readonly #pace = new Pace()
+  /** A flush is to come. */
+  #rests = false
   #closed = false
 
   constructor(state: WorkerState, ports: TurnPorts) {
@@ -61,7 +72,7 @@ export class Turn {
   wake(): void {
     if (this.#due || this.#closed) return
     this.#due = true
-    this.#ports.defer(() => this.commit())
+    this.#ports.defer(() => this.#end())
   }
 
   /** The last batch is written: what is still done in this process is done by the next one again. */
@@ -82,8 +93,36 @@ export class Turn {
     this.wake()
   }
 
+  /** Writes what there is, and all of it leaves. */
   commit(): void {
     if (this.#closed) return
+    this.#write()
+    this.flush()
+    this.#goOn()
+  }
+
+  /** Writes what there is; what is for links may rest. */
+  #end(): void {
+    const ms = this.#pace.rest(this.#ports.clock())
+    if (ms < REST_MS_MIN) return this.commit()
+    if (this.#closed) return
+    this.#write()
+    if (!this.#rests) {
+      this.#rests = true
+      // More may be recorded by then, and is written first.
+      this.#ports.later(() => this.commit(), ms)
+    }
+    this.#goOn()
+  }
+
+  #goOn(): void {
+    const behind = this.#behind
+    this.#behind = []
+    for (const call of behind) call()
+  }
+
+  /** … and what of it is for other workers leaves. */
+  #write(): void {
     const state = this.#state
     while (state.overflowed.length > 0) {
       const sessions = state.overflowed
@@ -105,23 +144,35 @@ export class Turn {
     for (const call of afterwards) call()
     for (const from of this.#heardFrom) this.#ports.bus.received(from, state.received(from))
     this.#heardFrom.clear()
-    const dirty = state.dirty
+    // Ahead of the links: other workers have theirs to serve.
+    this.#ports.bus.flush()
+  }
+
+  /** What is for links leaves: only right behind the write. */
+  flush(): void {
+    this.#rests = false
+    const state = this.#state
+    const { dirty } = state
     state.dirty = []
     state.root = new Bundle(null, null)
+    const began = this.#ports.clock()
+    let [frames, writes] = [0, 0]
     for (const session of dirty) {
+      const { cursor } = session
       try {
-        this.#flush(session)
+        this.#flushSession(session)
       } catch (error) {
         this.#ports.broke(session, error)
       }
+      if (session.cursor > cursor) {
+        frames += session.cursor - cursor
+        writes += 1
+      }
     }
-    this.#ports.bus.flush()
-    const behind = this.#behind
-    this.#behind = []
-    for (const call of behind) call()
+    this.#pace.flushed(began, this.#ports.clock(), frames, writes)
   }
 
-  #flush(session: Session): void {
+  #flushSession(session: Session): void {
     if (!session.reading) this.#ports.regulate(session)
     const link = flushSession(session)
     if (link) this.#ports.parted(link)

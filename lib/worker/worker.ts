@@ -162,7 +162,9 @@ class Worker {
         flush: () => this.#bus?.flush(),
         received: (from, count) => this.#bus?.received(from, count),
       },
-      defer: (commit) => void (flushMs > 0 ? setTimeout(commit, flushMs) : setImmediate(commit)),
+      defer: (end) => void (flushMs > 0 ? setTimeout(end, flushMs) : setImmediate(end)),
+      clock: () => performance.now(),
+      later: (commit, ms) => void setTimeout(commit, ms),
       overflowed: (session) =>
         this.#sessions.end(
           session,

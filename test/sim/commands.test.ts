@@ -7,8 +7,8 @@ import { replay, shrink, simulate } from './replay.ts'
 import type { Step } from './steps.ts'
 import type { World } from './world.ts'
 
-const QUIET = { workers: 2, clients: 3, faults: 0, restarts: false }
-const FAULTY = { workers: 2, clients: 3, faults: 300, restarts: true }
+const QUIET = { workers: 2, clients: 3, faults: 0, restarts: false, rests: false }
+const FAULTY = { workers: 2, clients: 3, faults: 300, restarts: true, rests: true }
 
 t.test('nothing is found', async (t) => {
   for (const options of [QUIET, FAULTY]) {

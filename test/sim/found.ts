@@ -8,8 +8,8 @@ export interface Found {
   readonly steps: readonly Step[]
 }
 
-const ONE: WorldOptions = { workers: 1, clients: 1, faults: 0, restarts: true }
-const TWO: WorldOptions = { workers: 2, clients: 2, faults: 0, restarts: true }
+const ONE: WorldOptions = { workers: 1, clients: 1, faults: 0, restarts: true, rests: false }
+const TWO: WorldOptions = { workers: 2, clients: 2, faults: 0, restarts: true, rests: false }
 
 /** The page that is named gets its first welcome. */
 const CONNECTED: readonly Step[] = [

@@ -3,7 +3,7 @@ import t from 'tap'
 import { countFrom } from './high-counts.ts'
 import { simulate } from './replay.ts'
 
-const SHAPE = { workers: 2, clients: 4, faults: 60, restarts: false }
+const SHAPE = { workers: 2, clients: 4, faults: 60, restarts: false, rests: false }
 
 for (const power of [31, 32]) {
   t.test(`past 2^${power}`, async (t) => {

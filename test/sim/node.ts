@@ -30,7 +30,7 @@ export interface NodeApp {
 
 /** What a worker needs of the world. */
 export interface NodeWorld {
-  readonly options: { readonly workers: number }
+  readonly options: { readonly workers: number; readonly rests: boolean }
   readonly clock: Clock
   readonly app: NodeApp
   readonly rooms: RoomHistory
@@ -64,7 +64,8 @@ export class Node extends Core {
 
   constructor(world: NodeWorld, slot: number, life: number) {
     const { clock, app, rooms } = world
-    const { workers } = world.options
+    const { workers, rests } = world.options
+    let [flushClock, looks] = [0, 0]
     super({
       slot,
       limits: SMALL,
@@ -72,6 +73,12 @@ export class Node extends Core {
       journal: memoryOnly,
       received: (from, count) => this.bus.received(from, count),
       flushed: () => this.bus.flush(),
+      flushClock: () => {
+        looks += 1
+        // Between one look and the next at times a flush, at times less.
+        if (rests) flushClock += looks % 3 === 0 ? 1 : 6
+        return flushClock
+      },
       cut: (to) => {
         world.count('bus: workers cut off')
         return this.bus.cut(to)
@@ -119,7 +126,9 @@ export class Node extends Core {
     const { peers, sessions } = this.state
     const connected = [...sessions.values()].filter(({ link }) => link)
     return (
-      this.due === null && [...peers.values(), ...connected].every(({ outbox }) => outbox.base === outbox.end)
+      this.due === null &&
+      this.resting === null &&
+      [...peers.values(), ...connected].every(({ outbox }) => outbox.base === outbox.end)
     )
   }
 

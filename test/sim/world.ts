@@ -22,6 +22,8 @@ export interface WorldOptions {
   readonly faults: number
   /** A worker may lose its memory. */
   readonly restarts: boolean
+  /** Flushes take their time, so that those behind them rest. */
+  readonly rests: boolean
 }
 
 /** Copies of pages at a time. */

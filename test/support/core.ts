@@ -57,6 +57,8 @@ export interface CoreParts {
   /** Items 1 … count of a slot's stream are committed. */
   readonly received: (from: number, count: number) => void
   readonly flushed?: () => void
+  /** Of `Turn`; by default flushes take no time, and so none rests. */
+  readonly flushClock?: () => number
   /** As `Bus.cut`; without it the streams are cut where `busDeliver` stands. */
   readonly cut?: (to: number) => number
 }
@@ -69,19 +71,36 @@ export class Core {
   readonly rooms: Rooms
   /** A commit waits for the check phase. */
   due: (() => void) | null = null
+  /** A flush waits for its moment. */
+  resting: (() => void) | null = null
   /** Items of each stream that have left and are not yet taken: to slot → numbers sent so far. */
   readonly busCursor = new Map<number, number>()
 
   constructor(parts: CoreParts) {
-    const { slot, limits = LIMITS, now, app, journal, received, flushed = () => {}, cut } = parts
+    const {
+      slot,
+      limits = LIMITS,
+      now,
+      app,
+      journal,
+      received,
+      flushed = () => {},
+      cut,
+      flushClock = () => 0,
+    } = parts
     this.slot = slot
     this.state = parts.state ?? new WorkerState(slot, limits)
     this.turn = new Turn(this.state, {
       journal,
       bus: { flush: flushed, received },
-      defer: (commit) => {
+      defer: (end) => {
         if (this.due) throw new Error('a second commit for one turn')
-        this.due = commit
+        this.due = end
+      },
+      clock: flushClock,
+      later: (flush) => {
+        if (this.resting) throw new Error('a second flush that rests')
+        this.resting = flush
       },
       overflowed: (session) => this.sessions.end(session, 'outbox_overflow', '', 'gone'),
       parted: (link) => this.sessions.parted(link),
@@ -100,10 +119,12 @@ export class Core {
     })
   }
 
+  /** The end of the turn; where there is none, the flush that rests. */
   commit(): void {
-    const { due } = this
-    this.due = null
-    due?.()
+    const call = this.due ?? this.resting
+    if (this.due) this.due = null
+    else this.resting = null
+    call?.()
   }
 
   /** @returns false when nothing is on its way to `to` */

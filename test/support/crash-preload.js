@@ -59,19 +59,19 @@ patch(Turn.prototype, 'record', (original, [record]) => {
   if (record.type === 'handled' && record.number > 0) pass('handler-done')
 })
 
-let inCommit = false
-patch(Turn.prototype, 'commit', (original) => {
+let inFlush = false
+patch(Turn.prototype, 'flush', (original) => {
   written = 0
-  inCommit = true
+  inFlush = true
   original()
-  inCommit = false
+  inFlush = false
   if (written > 0) pass('after-flush')
 })
 
 patch(net.Socket.prototype, '_writeGeneric', (original) => {
   original()
   written += 1
-  if (inCommit && written === 1) pass('mid-flush')
+  if (inFlush && written === 1) pass('mid-flush')
 })
 
 patch(JournalFile.prototype, 'checkpoint', (original) => {

@@ -6,9 +6,10 @@ import { Turn } from '../../lib/worker/turn.ts'
 import { LIMITS, MemoryLink } from '../support/core.ts'
 
 /** What happens, in its order. */
-const setUp = () => {
+const setUp = (...time: number[]) => {
   const log: string[] = []
   const commits: (() => void)[] = []
+  const resting: (() => void)[] = []
   const state = new WorkerState(0, { ...LIMITS, outboxBytes: 100 })
   const turn: Turn = new Turn(state, {
     journal: {
@@ -20,6 +21,11 @@ const setUp = () => {
       received: (from, count) => void log.push(`received ${from} ${count}`),
     },
     defer: (commit) => void commits.push(commit),
+    clock: () => time.shift() ?? 0,
+    later: (commit, ms) => {
+      log.push(`rests ${ms} ms`)
+      resting.push(commit)
+    },
     overflowed: (session) => {
       log.push(`overflowed ${session.id}`)
       turn.record({
@@ -47,7 +53,7 @@ const setUp = () => {
     turn.record({ type: 'opened', session: id, keyHash: `hash-${id}`, segment: 's', address: 'a', data: {} })
     Object.assign(state.sessions.get(id)!, { link, cursor: 0 })
   }
-  return { log, commits, state, turn, open }
+  return { log, commits, resting, state, turn, open }
 }
 
 const sent = (session: string, size = 10): StateRecord => ({
@@ -72,8 +78,8 @@ t.test('all of a turn is one batch, written before anything leaves', async (t) =
     'write opened sent sent itemTaken itemTaken itemTaken',
     'received 1 2',
     'received 3 1',
-    'send bundle',
     'flush',
+    'send bundle',
   ])
 })
 
@@ -85,7 +91,7 @@ t.test('the next turn is another batch', async (t) => {
   turn.record(sent('ann'))
   t.equal(commits.length, 2)
   commits[1]!()
-  t.same(log, ['write sent', 'send bundle', 'flush'])
+  t.same(log, ['write sent', 'flush', 'send bundle'])
 })
 
 t.test('what tells of the state waits for the write', async (t) => {
@@ -94,7 +100,7 @@ t.test('what tells of the state waits for the write', async (t) => {
   turn.afterwards(() => void log.push('afterwards'))
   turn.record(sent('ann'))
   commits[0]!()
-  t.same(log, ['write opened sent', 'afterwards', 'send bundle', 'flush'])
+  t.same(log, ['write opened sent', 'afterwards', 'flush', 'send bundle'])
 })
 
 t.test('a turn that is closed: nothing is written and nothing leaves', async (t) => {
@@ -151,5 +157,43 @@ t.test('a link on which `gone` has left is free again', async (t) => {
   state.touch(session)
   turn.wake()
   commits[0]!()
-  t.same(log, ['write opened', 'send', 'parted', 'flush'])
+  t.same(log, ['write opened', 'flush', 'send', 'parted'])
+})
+
+t.test(
+  'a flush rests behind one that took long, and what was recorded meanwhile is written before it',
+  async (t) => {
+    // The first turn: none rests; its flush. The second: how long it rests. The third: it still does.
+    const { log, commits, resting, state, turn, open } = setUp(0, 0, 6, 7, 9)
+    open('ann')
+    turn.record(sent('ann'))
+    turn.record(sent('ann'))
+    commits[0]!()
+    log.length = 0
+    turn.record(sent('ann'))
+    turn.behind(() => log.push('behind'))
+    commits[1]!()
+    t.same(log, ['write sent', 'flush', 'rests 5 ms', 'behind'])
+    turn.record(sent('ann'))
+    commits[2]!()
+    t.same(log.splice(0).slice(4), ['write sent', 'flush'], 'one rest for all')
+    turn.record(sent('ann'))
+    t.equal(resting.length, 1)
+    resting[0]!()
+    t.same(log, ['write sent', 'flush', 'send bundle'])
+    t.equal(state.sessions.get('ann')!.cursor, 5)
+    t.same(state.dirty, [])
+  },
+)
+
+t.test('a commit does not rest', async (t) => {
+  const { log, commits, turn, open } = setUp(0, 0, 6)
+  open('ann')
+  turn.record(sent('ann'))
+  turn.record(sent('ann'))
+  commits[0]!()
+  log.length = 0
+  turn.record(sent('ann'))
+  turn.commit()
+  t.same(log, ['write sent', 'flush', 'send bundle'])
 })
