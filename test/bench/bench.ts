@@ -1,7 +1,8 @@
 /**
  * `npm run bench -- --only room,echo --rounds 3 --seconds 4`: limpet beside Socket.IO and others, on this machine, in
  * turns. `--json FILE` keeps the result; `--check [FILE]` compares with one, by default with the last that was not a
- * check. `--stacks a,b` leaves the others out, `--connects N` shortens the look for leaks.
+ * check. `--stacks a,b` leaves the others out, `--connects N` shortens the look for leaks,
+ * `--patience S` waits up to so many seconds before each run until little else runs on the machine.
  */
 import { fork } from 'node:child_process'
 import { once } from 'node:events'
@@ -9,17 +10,21 @@ import { readFileSync, writeFileSync } from 'node:fs'
 import { cpus, tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { parseArgs } from 'node:util'
+import { pause } from '../support/until.ts'
 import { incomparable, isOtherDay, moved } from './check.ts'
 import type { Job, Outcome, Shape } from './job.ts'
 import { GENERATOR_BOUND, report } from './report.ts'
 import type { Machine, Result, Run } from './result.ts'
 import { type RunningStack, STACKS, type StackName, startStack } from './stacks.ts'
+import { busy } from './usage.ts'
 import { WORKLOADS, type Workload } from './workloads.ts'
 
 const ROOT = join(import.meta.dirname, '../..')
 const WARM_MS = 1500
 /** Of the last result, unless it was a check. */
 const STORED = join(tmpdir(), 'limpet-bench.json')
+/** Cores in use. */
+const QUIET = 0.3
 /** No run takes this long; a generator that hangs must not hang the bench. */
 const RUN_MS = 240_000
 
@@ -31,6 +36,7 @@ const { values, positionals } = parseArgs({
     rounds: { type: 'string', default: '3' },
     seconds: { type: 'string', default: '4' },
     connects: { type: 'string' },
+    patience: { type: 'string', default: '0' },
     json: { type: 'string' },
     check: { type: 'boolean', default: false },
   },
@@ -92,11 +98,23 @@ async function generate(job: Job): Promise<Outcome> {
   generator.send(job)
   try {
     const [answer] = await Promise.race([once(generator, 'message'), ended.then(() => [null])])
-    return (answer as Outcome | null) ?? { figures: {}, generator: 0, faults: ['the generator ended'] }
+    return (
+      (answer as Outcome | null) ?? { figures: {}, generator: 0, others: 0, faults: ['the generator ended'] }
+    )
   } finally {
     clearTimeout(late)
     generator.kill('SIGKILL')
     await ended
+  }
+}
+
+/** Returns when others leave the machine alone, or patience ends. */
+async function quiet(): Promise<void> {
+  const deadline = performance.now() + Number(values.patience) * 1000
+  while (performance.now() < deadline) {
+    const [before, began] = [busy(), performance.now()]
+    await pause(500)
+    if ((busy() - before) / ((performance.now() - began) / 1000) < QUIET) return
   }
 }
 
@@ -145,6 +163,7 @@ const runs: Run[] = []
 for (const [i, task] of tasks.entries()) {
   const { workload, stack, round } = task
   process.stderr.write(`${i + 1}/${tasks.length} round ${round} ${workload.name}, ${stack}: `)
+  await quiet()
   const outcome = await measure(task)
   process.stderr.write(`${progress(outcome)}\n`)
   runs.push({ workload: workload.name, stack, round, ...outcome })

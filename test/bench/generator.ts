@@ -32,7 +32,7 @@ process.once('message', async (job: Job) => {
     process.send!(await run(job, crowd))
   } catch (error) {
     const faults = [error instanceof Error ? error.message : String(error)]
-    process.send!({ figures: {}, generator: 0, faults } satisfies Outcome)
+    process.send!({ figures: {}, generator: 0, others: 0, faults } satisfies Outcome)
   }
   crowd.close()
   await pause(50)

@@ -68,6 +68,8 @@ export interface Outcome {
   readonly figures: Figures
   /** Share of one core that the generator took itself. */
   readonly generator: number
+  /** What else ran on the machine meanwhile, in cores. */
+  readonly others: number
   /** Why the run counts for nothing. */
   readonly faults: readonly string[]
 }

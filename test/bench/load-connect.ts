@@ -1,28 +1,33 @@
 /** Clients that come, are welcomed, and go. */
+import { pause } from '../support/until.ts'
 import { abreast, addressOf } from './crowd.ts'
 import { DIALECTS, type Dialect } from './dialects.ts'
 import type { Job, Of, Outcome } from './job.ts'
 import { Member, type Place } from './member.ts'
 import { PollingVisit } from './polling.ts'
-import { cpuOf } from './usage.ts'
+import { meter } from './window.ts'
 
 /** One that is not through after so long is lost. */
 const PATIENCE_MS = 5000
 const WARM = 500
+const SETTLE_MS = 300
 
 export async function connects(job: Job, shape: Of<'connect'>): Promise<Outcome> {
   const visits = new Visits(job, shape.transport)
   await visits.run(WARM)
-  const [cpu, own, began] = [cpuOf(job.pids), process.cpuUsage(), performance.now()]
+  const began = performance.now()
+  const used = meter(job.pids)
   await visits.run(shape.connects)
   const seconds = (performance.now() - began) / 1000
-  const { user, system } = process.cpuUsage(own)
+  // What the last ones left to do belongs to them.
+  await pause(SETTLE_MS)
+  const { server, generator, others } = used()
   const figures = {
-    connect: ((cpuOf(job.pids) - cpu) * 1000) / shape.connects,
+    connect: (server * 1000) / shape.connects,
     connects: shape.connects / seconds,
     lost: visits.lost,
   }
-  return { figures, generator: (user + system) / 1e6 / seconds, faults: visits.faults }
+  return { figures, generator, others, faults: visits.faults }
 }
 
 export class Visits {

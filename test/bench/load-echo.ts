@@ -1,24 +1,26 @@
 /** Questions: each client asks its next one when the last is answered. */
-import { pause } from '../support/until.ts'
+import { pause, within } from '../support/until.ts'
 import type { Crowd } from './crowd.ts'
 import type { Job, Of, Outcome } from './job.ts'
 import type { Member } from './member.ts'
 import { payloadOf } from './payload.ts'
-import { Window } from './window.ts'
+import { openWindow } from './window.ts'
+
+const ANSWER_MS = 10_000
 
 export async function echo(job: Job, crowd: Crowd, { clients }: Of<'echo'>): Promise<Outcome> {
   await crowd.connect(clients)
   let over = false
   const asking = crowd.members.map((member, i) => ask(crowd, member, i, () => over))
-  await pause(job.warmMs)
-  const window = new Window(job, crowd)
+  await crowd.warm()
+  const close = openWindow(job, crowd)
   await pause(job.windowMs)
-  const measured = window.end()
+  const measured = close()
   over = true
-  await Promise.race([Promise.all(asking), pause(5000)])
-  const asked = (await Promise.race([Promise.all(asking), []])).reduce((all, n) => all + n, 0)
-  const faults = [...crowd.faults]
-  if (asked !== crowd.deliveries) faults.push(`${crowd.deliveries} answers to ${asked} questions`)
+  const asked = await within(Promise.all(asking), ANSWER_MS, 'the last answers')
+  const answered = crowd.deliveries
+  const all = asked.reduce((sum, n) => sum + n, 0)
+  const faults = answered === all ? [] : [`${answered} answers to ${all} questions`]
   crowd.checkConnected()
   return { ...measured, faults: [...faults, ...crowd.faults] }
 }

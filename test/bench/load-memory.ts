@@ -17,7 +17,7 @@ export async function idle(job: Job, crowd: Crowd, { sessions }: Of<'idle'>): Pr
   const after = await clean(job)
   crowd.checkConnected()
   const figures = { idle: (after - before) / sessions, memory: after / 1024 }
-  return { figures, generator: 0, faults: crowd.faults }
+  return { figures, generator: 0, others: 0, faults: crowd.faults }
 }
 
 export async function leak(job: Job, { connects }: Of<'leak'>): Promise<Outcome> {
@@ -30,7 +30,7 @@ export async function leak(job: Job, { connects }: Of<'leak'>): Promise<Outcome>
   await pause(500)
   const growth = (await clean(job)) - level
   const figures = { level: level / 1024, growth: growth / 1024, lost: visits.lost }
-  return { figures, generator: 0, faults: visits.faults }
+  return { figures, generator: 0, others: 0, faults: visits.faults }
 }
 
 /** kB */

@@ -1,23 +1,32 @@
 /** Messages to rooms: at a steady pace, or as fast as they come back. */
 import { pause } from '../support/until.ts'
-import type { Crowd } from './crowd.ts'
+import { type Crowd, WARM_DELIVERIES } from './crowd.ts'
 import type { Job, Of, Outcome } from './job.ts'
 import { readProbes } from './probe.ts'
-import { Window } from './window.ts'
+import { openWindow } from './window.ts'
+
+const SETTLE_MS = 500
 
 export async function publish(job: Job, crowd: Crowd, shape: Of<'publish'>): Promise<Outcome> {
   const { members, rooms, joins, rate } = shape
   await crowd.gather(members, rooms, joins)
   let message = 0
-  const pacer = pace(rate, () => {
+  const next = (): void => {
     crowd.say(message % members, joins === 'all' ? message % rooms : undefined)
     message += 1
-  })
+  }
+  // Where little is said, code would be measured that no compiler has seen yet.
+  const each = joins === 'all' ? members : members / rooms
+  const warming = pace(Math.max(rate, (WARM_DELIVERIES / each / job.warmMs) * 1000), next)
+  await crowd.warm()
+  warming.stop()
+  await crowd.drain()
+  const pacer = pace(rate, next)
+  await pause(SETTLE_MS)
   if (job.probe !== null) return countItems(job, crowd, job.probe, pacer)
-  await pause(job.warmMs)
-  const window = new Window(job, crowd)
+  const close = openWindow(job, crowd)
   await pause(job.windowMs)
-  const measured = window.end()
+  const measured = close()
   pacer.stop()
   await crowd.check()
   return { ...measured, faults: crowd.faults }
@@ -46,7 +55,7 @@ async function countItems(job: Job, crowd: Crowd, probe: string, pacer: Pacer): 
   await crowd.check()
   const said = crowd.said - saidBefore
   const items = sum(await readProbes(probe, job.pids)) - before
-  return { figures: { bus: items / said }, generator: 0, faults: crowd.faults }
+  return { figures: { bus: items / said }, generator: 0, others: 0, faults: crowd.faults }
 }
 
 function sum(values: readonly number[]): number {
@@ -66,10 +75,10 @@ export async function saturate(job: Job, crowd: Crowd, shape: Of<'saturate'>): P
     })
     crowd.say(i)
   }
-  await pause(job.warmMs)
-  const window = new Window(job, crowd)
+  await crowd.warm()
+  const close = openWindow(job, crowd)
   await pause(job.windowMs)
-  const measured = window.end()
+  const measured = close()
   over = true
   await crowd.check()
   return { ...measured, faults: crowd.faults }

@@ -1,6 +1,6 @@
 /** The table of a bench, as text. */
 import type { Metric } from './job.ts'
-import { isMet, type Result, Runs, type Spread } from './result.ts'
+import { isMet, type Result, Runs, type Spread, spreadOf } from './result.ts'
 import { RIVAL, type StackName } from './stacks.ts'
 import { type Bar, GROWTH_BAR, WORKLOADS, type Workload } from './workloads.ts'
 
@@ -52,13 +52,14 @@ export function report(result: Result): string {
 function block(workload: Workload, runs: Runs): string {
   const { name, title, metrics, stacks, bars } = workload
   const first = metrics[0]!
-  const head = ['', ...metrics.flatMap((metric) => titlesOf(metric, first)), 'generator']
+  const head = ['', ...metrics.flatMap((metric) => titlesOf(metric, first)), 'generator', 'others']
   const rows = stacks
     .filter((stack) => runs.of(name, stack).length > 0)
     .map((stack) => [
       stack,
       ...metrics.flatMap((metric) => cellsOf(runs, name, stack, metric, first)),
       generatorText(runs, name, stack),
+      othersText(runs, name, stack),
     ])
   const verdicts = bars.flatMap((bar) => verdict(runs, name, bar))
   const faults = stacks.flatMap((stack) =>
@@ -84,6 +85,12 @@ function generatorText(runs: Runs, workload: string, stack: StackName): string {
   const shares = runs.of(workload, stack).map(({ generator }) => generator)
   const most = Math.max(...shares)
   return `${Math.round(most * 100)} %${most > GENERATOR_BOUND ? ' generator-bound' : ''}`
+}
+
+/** The median: one other program that starts up spoils one run. */
+function othersText(runs: Runs, workload: string, stack: StackName): string {
+  const spread = spreadOf(runs.of(workload, stack).map(({ others }) => others))
+  return spread ? `${Math.round(spread.median * 100)} %` : '–'
 }
 
 function verdict(runs: Runs, workload: string, bar: Bar): string[] {

@@ -9,6 +9,8 @@ export interface Run {
   readonly figures: Figures
   /** Share of one core that the generator took. */
   readonly generator: number
+  /** What else ran on the machine meanwhile, in cores. */
+  readonly others: number
   /** Where there are any, the run counts for nothing. */
   readonly faults: readonly string[]
 }

@@ -23,6 +23,20 @@ export function cpuOf(pids: readonly number[]): number {
   return sum(pids, (pid) => cpuOfStat(readFileSync(`/proc/${pid}/stat`, 'latin1')))
 }
 
+/** Seconds that all cores together were busy for anybody, by /proc/stat; a guest's stolen time among them. */
+export function busyOfStat(text: string): number {
+  const [user, nice, system, , , irq, softirq, steal] = text
+    .split('\n', 1)[0]!
+    .split(/ +/)
+    .slice(1)
+    .map(Number)
+  return (user! + nice! + system! + irq! + softirq! + steal!) / TICKS_PER_SECOND
+}
+
+export function busy(): number {
+  return busyOfStat(readFileSync('/proc/stat', 'latin1'))
+}
+
 /** System calls that wrote anything anywhere. */
 export function writesOf(pids: readonly number[]): number {
   return sum(pids, (pid) => numberBehind(readFileSync(`/proc/${pid}/io`, 'latin1'), 'syscw'))

@@ -152,7 +152,7 @@ const MEASURED: readonly Workload[] = [
   },
   {
     name: 'leak',
-    title: 'memory left by 60,000 connects and disconnects',
+    title: 'memory left by 60,000 connects and disconnects, WebSocket',
     shape: { kind: 'leak', connects: 60_000 },
     stacks: ['limpet', 'socket.io'],
     metrics: ['level', 'growth', 'lost'],
