@@ -26,7 +26,7 @@ const STORED = join(tmpdir(), 'limpet-bench.json')
 /** Cores in use. */
 const QUIET = 0.3
 /** No run takes this long; a generator that hangs must not hang the bench. */
-const RUN_MS = 240_000
+const RUN_MS = 600_000
 
 const { values, positionals } = parseArgs({
   allowPositionals: true,

@@ -33,6 +33,22 @@ t.test('ratios are those of each round; an invalid run has none', async (t) => {
   t.equal(runs.ratio('rooms', 'limpet', 'cpu', 'socket.io'), null)
 })
 
+t.test(
+  'what could not be measured has no part in anything, also when it comes back from a file',
+  async (t) => {
+    const runs = [
+      run('limpet', 1, Number.NaN),
+      run('limpet', 2, 5),
+      run('socket.io', 1, 10),
+      run('socket.io', 2, 10),
+    ]
+    for (const each of [runs, JSON.parse(JSON.stringify(runs)) as Run[]]) {
+      t.same(new Runs(each).figure('echo', 'limpet', 'cpu'), { median: 5, min: 5, max: 5 })
+      t.same(new Runs(each).ratio('echo', 'limpet', 'cpu', 'socket.io'), { median: 0.5, min: 0.5, max: 0.5 })
+    }
+  },
+)
+
 t.test('a bar is met by the median', async (t) => {
   const bar = { stack: 'limpet', metric: 'cpu', bar: 1, against: null } as const
   const spread = { median: 1, min: 0, max: 9 }

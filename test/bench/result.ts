@@ -31,6 +31,11 @@ export interface Result {
   readonly runs: readonly Run[]
 }
 
+/** Nothing was there to be measured: NaN, which JSON turns into null. */
+function known(figure: number | null | undefined): number[] {
+  return typeof figure === 'number' && Number.isFinite(figure) ? [figure] : []
+}
+
 /** Median, and the whole range; of an even number of values the mean of the two in the middle. */
 export interface Spread {
   readonly median: number
@@ -63,7 +68,7 @@ export class Runs {
   }
 
   figure(workload: string, stack: string, metric: Metric): Spread | null {
-    return spreadOf(this.valid(workload, stack).flatMap(({ figures }) => figures[metric] ?? []))
+    return spreadOf(this.valid(workload, stack).flatMap(({ figures }) => known(figures[metric])))
   }
 
   /** To another stack in the same round: what else the machine did then, it did to both. */
@@ -71,7 +76,8 @@ export class Runs {
     const others = new Map(this.valid(workload, against).map((run) => [run.round, run.figures[metric]]))
     return spreadOf(
       this.valid(workload, stack).flatMap(({ round, figures }) => {
-        const [own, other] = [figures[metric], others.get(round)]
+        const [own] = known(figures[metric])
+        const [other] = known(others.get(round))
         return own === undefined || !other ? [] : [own / other]
       }),
     )
