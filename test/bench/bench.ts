@@ -2,13 +2,14 @@
  * `npm run bench -- --only room,echo --rounds 3 --seconds 4`: limpet beside Socket.IO and others, on this machine, in
  * turns. `--json FILE` keeps the result; `--check [FILE]` compares with one, by default with the last that was not a
  * check. `--stacks a,b` leaves the others out, `--connects N` shortens the look for leaks,
+ * `--profile DIR` leaves CPU profiles of all server processes there (and makes the figures worse),
  * `--patience S` waits up to so many seconds before each run until little else runs on the machine.
  */
 import { fork } from 'node:child_process'
 import { once } from 'node:events'
 import { readFileSync, writeFileSync } from 'node:fs'
 import { cpus, tmpdir } from 'node:os'
-import { join } from 'node:path'
+import { join, resolve } from 'node:path'
 import { parseArgs } from 'node:util'
 import { pause } from '../support/until.ts'
 import { incomparable, isOtherDay, moved } from './check.ts'
@@ -36,12 +37,14 @@ const { values, positionals } = parseArgs({
     rounds: { type: 'string', default: '3' },
     seconds: { type: 'string', default: '4' },
     connects: { type: 'string' },
+    profile: { type: 'string' },
     patience: { type: 'string', default: '0' },
     json: { type: 'string' },
     check: { type: 'boolean', default: false },
   },
 })
 const [rounds, seconds] = [Number(values.rounds), Number(values.seconds)]
+const profiles = values.profile === undefined ? null : resolve(values.profile)
 
 interface Task {
   readonly workload: Workload
@@ -80,7 +83,7 @@ function shapeOf(shape: Shape): Shape {
 
 async function measure({ workload, stack }: Task): Promise<Outcome> {
   const { dialect, affinity = false } = STACKS[stack] as (typeof STACKS)[StackName] & { affinity?: boolean }
-  const running = await startStack(STACKS[stack], workload.probed === true)
+  const running = await startStack(STACKS[stack], workload.probed === true, profiles)
   try {
     const { port, pids, probe } = running as RunningStack
     const shape = shapeOf(workload.shape)
@@ -89,6 +92,10 @@ async function measure({ workload, stack }: Task): Promise<Outcome> {
   } finally {
     await running.stop()
   }
+}
+
+function invalid(fault: string): Outcome {
+  return { figures: {}, generator: 0, others: 0, faults: [fault] }
 }
 
 async function generate(job: Job): Promise<Outcome> {
@@ -160,11 +167,17 @@ if (tasks.length === 0) {
   process.exit(1)
 }
 const runs: Run[] = []
+let interrupted = false
+process.on('SIGINT', () => {
+  interrupted = true
+})
 for (const [i, task] of tasks.entries()) {
   const { workload, stack, round } = task
   process.stderr.write(`${i + 1}/${tasks.length} round ${round} ${workload.name}, ${stack}: `)
   await quiet()
-  const outcome = await measure(task)
+  const outcome = await measure(task).catch((error: Error) => invalid(error.message))
+  // The signal reaches servers and generator as well; what was measured before is still worth a table.
+  if (interrupted) break
   process.stderr.write(`${progress(outcome)}\n`)
   runs.push({ workload: workload.name, stack, round, ...outcome })
 }

@@ -69,13 +69,21 @@ export interface RunningStack {
   stop(): Promise<void>
 }
 
-/** @param probed slower, for memory and counts */
-export async function startStack(stack: Stack, probed: boolean): Promise<RunningStack> {
+/**
+ * @param probed slower, for memory and counts
+ * @param profiles where each process leaves a CPU profile; null: nowhere
+ */
+export async function startStack(
+  stack: Stack,
+  probed: boolean,
+  profiles: string | null,
+): Promise<RunningStack> {
   const directory = mkdtempSync(join(tmpdir(), 'bench-'))
   const probe = ['--expose-gc', '--import', pathToFileURL(join(SERVERS, 'probe.js')).href]
   const batch = pathToFileURL(join(ROOT, 'dist/lib/bus/batch.js')).href
   // It must not outlive the bench, whatever ends that.
-  const command = ['--pdeathsig', 'KILL', process.execPath, ...(probed ? probe : [])]
+  const profile = profiles === null ? [] : ['--cpu-prof', '--cpu-prof-dir', profiles]
+  const command = ['--pdeathsig', 'KILL', process.execPath, ...profile, ...(probed ? probe : [])]
   const child = spawn('setpriv', [...command, ...programOf(stack, directory)], {
     cwd: directory,
     env: {
@@ -88,6 +96,7 @@ export async function startStack(stack: Stack, probed: boolean): Promise<Running
   })
   const running = { port: 0, pids: [child.pid!], probe: probed ? directory : null }
   const stop = async (): Promise<void> => {
+    if (profiles !== null) await end(running.pids)
     await kill(running.pids)
     rmSync(directory, { recursive: true, force: true, maxRetries: 5 })
   }
@@ -115,6 +124,12 @@ async function listening(child: ChildProcess): Promise<number> {
   const port = line.exec(stdout)?.[1]
   if (port === undefined) throw new Error(`a server did not start: ${stderr}`)
   return Number(port)
+}
+
+/** In order, for what a process writes at its end; one that does not end is killed. */
+async function end(pids: readonly number[]): Promise<void> {
+  process.kill(pids[0]!, 'SIGTERM')
+  await until(() => !pids.some(isAlive), 15_000, 'the orderly end of a server').catch(() => {})
 }
 
 /** Nothing of it is looked at any more: what an orderly end takes would be time between two measurements. */
