@@ -26,6 +26,8 @@ function run(job: Job, crowd: Crowd): Promise<Outcome> {
   }
 }
 
+// The bench has ended: nobody waits for an answer.
+process.on('disconnect', () => process.exit(1))
 process.once('message', async (job: Job) => {
   const crowd = new Crowd(job, DIALECTS[job.dialect])
   try {
