@@ -5,12 +5,14 @@
  * `--profile DIR` leaves CPU profiles of all server processes there (and makes the figures worse),
  * `--patience S` waits up to so many seconds before each run until little else runs on the machine.
  */
+
 import { fork } from 'node:child_process'
 import { once } from 'node:events'
 import { readFileSync, writeFileSync } from 'node:fs'
 import { cpus, tmpdir } from 'node:os'
 import { join, resolve } from 'node:path'
 import { parseArgs } from 'node:util'
+import { ROOT } from '../support/root.ts'
 import { pause } from '../support/until.ts'
 import { incomparable, isOtherDay, moved } from './check.ts'
 import type { Job, Outcome, Shape } from './job.ts'
@@ -20,7 +22,6 @@ import { type RunningStack, STACKS, type StackName, startStack } from './stacks.
 import { busy } from './usage.ts'
 import { WORKLOADS, type Workload } from './workloads.ts'
 
-const ROOT = join(import.meta.dirname, '../..')
 const WARM_MS = 1500
 /** Of the last result, unless it was a check. */
 const STORED = join(tmpdir(), 'limpet-bench.json')

@@ -6,11 +6,11 @@ import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { pathToFileURL } from 'node:url'
 import { childrenOf, isAlive } from '../support/processes.ts'
+import { ROOT } from '../support/root.ts'
 import { until } from '../support/until.ts'
 import type { DialectName } from './dialects.ts'
 
-const ROOT = join(import.meta.dirname, '../..')
-const SERVERS = join(import.meta.dirname, 'servers')
+const SERVERS = join(ROOT, 'test/bench/servers')
 const READY_MS = 20_000
 
 export interface Stack {
