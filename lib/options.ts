@@ -56,6 +56,14 @@ const TABLE = [
     pattern: /^\/([A-Za-z0-9_~.-]+\/)+$/,
     help: 'what comes before the segment in a URL',
   },
+  {
+    name: 'origin',
+    default: 'same',
+    form: 'same, *, null or origins like https://app.example, separated by commas',
+    pattern:
+      /^(same|\*|null|[a-z][a-z0-9+.-]*:\/\/[^\s/,]*)(,(same|\*|null|[a-z][a-z0-9+.-]*:\/\/[^\s/,]*))*$/i,
+    help: 'whose pages may connect: same host, origins, * for all',
+  },
   count('workers', availableParallelism(), 'worker processes, one per core by default', 1, 1024),
   ms('grace-ms', 120_000, 'how long a session without a link waits for its client', 0),
   bytes('outbox-bytes', 1_048_576, 'what may wait for one session before it is closed', 1024),

@@ -14,6 +14,8 @@ export interface EngineHandler {
 export interface EdgeOptions {
   /** `--path`, with a slash at both ends. */
   readonly path: string
+  /** `--origin` */
+  readonly origin: string
   readonly slot: number
   readonly workers: number
   readonly generation: number

@@ -7,9 +7,10 @@ import { createServer, type IncomingMessage, type Server, type ServerResponse } 
 import type { Socket } from 'node:net'
 import { placeSegment } from '../placement.ts'
 import { answer } from './answer.ts'
-import { Connections, hasBody } from './connections.ts'
+import { Connections } from './connections.ts'
 import type { EdgeCounters, EdgeOptions, EngineHandler } from './edge.ts'
 import { ADDRESS_HEADER, type Destination, Forwarder, httpSocketPath } from './forward.ts'
+import { Gate } from './gate.ts'
 import { setOrigin } from './origin.ts'
 import { type Place, type RequestTarget, requestTargetOf } from './request-target.ts'
 
@@ -26,7 +27,6 @@ type Exchange =
 const BODY_MS = 45_000
 /** Node's own limit for a whole request, on servers that listen: a page may take an upload. */
 const PAGE_BODY_MS = 300_000
-const METHODS = ['GET', 'POST', 'OPTIONS']
 /** What a forwarder adds to a head. */
 const FORWARDED_BYTES = 1024
 /** Behind a full backlog a unix socket does not wait, it fails. */
@@ -40,6 +40,7 @@ class Edge {
   readonly #peers: Server
   readonly #connections: Connections
   readonly #forwarder: Forwarder
+  readonly #gate: Gate
   #closed = false
   readonly #misused = (error: Error): void =>
     this.#options.log.error({ err: error }, 'a request handler misused its response')
@@ -49,6 +50,7 @@ class Edge {
     const { headBytes, headMs, keepAliveMs = 5000, silentMs = BODY_MS } = options
     this.#connections = new Connections(keepAliveMs + headMs)
     this.#forwarder = new Forwarder(options.socketDirectory, silentMs)
+    this.#gate = new Gate(options.origin)
     this.#public = this.#serve(false, headBytes, keepAliveMs)
     // No deadline here: an idle connection that this side closes may carry a request by then.
     this.#peers = this.#serve(true, headBytes + FORWARDED_BYTES, 0)
@@ -168,19 +170,15 @@ class Edge {
     const { req } = exchange
     const { slot } = this.#options
     const limit = this.#engineOf(place).opts.maxHttpBufferSize ?? Number.POSITIVE_INFINITY
+    const refusal = this.#gate.refusal(req, exchange.kind === 'upgrade', limit)
+    if (refusal) return this.#refuse(exchange, refusal.status, refusal.sentence)
+    // A browser's question before a request: whoever got it knows the answer.
+    if (exchange.kind === 'request' && req.method === 'OPTIONS') {
+      exchange.res.writeHead(204, this.#gate.headers(req)).end()
+      return
+    }
     const owner = this.#ownerOf(place)
-    if (Number(req.headers['content-length'] ?? 0) > limit)
-      this.#refuse(exchange, 413, `The body is larger than ${limit} bytes.`)
-    // engine.io knows no other methods, and answers 500.
-    else if (!METHODS.includes(req.method ?? ''))
-      this.#refuse(exchange, 405, 'This method is not taken here.')
-    // engine.io leaves such a body unread, and takes the end of reading it for a client that left.
-    else if (req.method !== 'POST' && hasBody(req))
-      this.#refuse(exchange, 400, 'Only a POST has a body here.')
-    // ws would answer, but say nothing to the log.
-    else if (exchange.kind === 'upgrade' && req.headers['sec-websocket-version'] !== '13')
-      this.#refuse(exchange, 400, 'Version 13 of WebSocket is spoken here.')
-    else if (owner === slot) this.#own(exchange, place)
+    if (owner === slot) this.#own(exchange, place)
     else if (fromPeer) {
       this.counters.misplacedRefused++
       this.#refuse(exchange, 503, 'This request was forwarded to a worker that does not own its segment.')
@@ -222,8 +220,10 @@ class Edge {
     req.url = place.url
     // engine.io takes it from here instead of parsing the URL once more.
     req._query = place.query
-    if (exchange.kind === 'request') engine.handleRequest(req, exchange.res)
-    else engine.handleUpgrade(req, exchange.socket, exchange.head)
+    if (exchange.kind === 'request') {
+      for (const [name, value] of Object.entries(this.#gate.headers(req))) exchange.res.setHeader(name, value)
+      engine.handleRequest(req, exchange.res)
+    } else engine.handleUpgrade(req, exchange.socket, exchange.head)
   }
 
   #refuse(exchange: Exchange, status: number, sentence: string): void {

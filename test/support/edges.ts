@@ -126,6 +126,7 @@ export async function startEdges(count: number, { engines, ...overrides }: Overr
     const [links, raw] = [new EchoEngine(slot, 'links'), new EchoEngine(slot, 'raw')]
     const edge = createEdge({
       path: '/api/',
+      origin: 'same',
       slot,
       workers: count,
       generation: slot + 1,

@@ -1,0 +1,46 @@
+/** Which requests for a link come as far as the engine. What does not is told why, by a status and a sentence. */
+import type { IncomingMessage } from 'node:http'
+import { hasBody } from './connections.ts'
+import { corsHeaders, Origins, preflightHeaders } from './origins.ts'
+
+export interface Refusal {
+  readonly status: number
+  readonly sentence: string
+}
+
+const METHODS = ['GET', 'POST', 'OPTIONS']
+
+export class Gate {
+  readonly #origins: Origins
+
+  /** @param origin `--origin` */
+  constructor(origin: string) {
+    this.#origins = new Origins(origin)
+  }
+
+  /** @param limit the largest body, in bytes */
+  refusal(req: IncomingMessage, upgrade: boolean, limit: number): Refusal | null {
+    const { method = '', headers } = req
+    if (this.#origins.judge(headers.origin, headers.host) === 'foreign')
+      return { status: 403, sentence: 'Pages of this origin may not connect here.' }
+    if (Number(headers['content-length'] ?? 0) > limit)
+      return { status: 413, sentence: `The body is larger than ${limit} bytes.` }
+    // engine.io knows no other methods, and answers 500.
+    if (!METHODS.includes(method)) return { status: 405, sentence: 'This method is not taken here.' }
+    // engine.io leaves such a body unread, and takes the end of reading it for a client that left.
+    if (method !== 'POST' && hasBody(req)) return { status: 400, sentence: 'Only a POST has a body here.' }
+    // ws would answer, but say nothing to the log.
+    if (upgrade && headers['sec-websocket-version'] !== '13')
+      return { status: 400, sentence: 'Version 13 of WebSocket is spoken here.' }
+    return null
+  }
+
+  /** What the answer says to the browser of a page that was let in. */
+  headers(req: IncomingMessage): Record<string, string> {
+    const { origin, host } = req.headers
+    const verdict = this.#origins.judge(origin, host)
+    return req.method === 'OPTIONS'
+      ? preflightHeaders(verdict, origin, req.headers['access-control-request-headers'])
+      : corsHeaders(verdict, origin)
+  }
+}

@@ -1,0 +1,67 @@
+import t from 'tap'
+import { isSentence, startEdges } from '../support/edges.ts'
+import { nothingLeft } from '../support/nothing-left.ts'
+import { ask, request, upgradeRequest } from '../support/raw.ts'
+
+const APP = 'https://app.example'
+const FOREIGN = { Origin: 'https://evil.example' }
+
+t.test('pages of other origins', async (t) => {
+  const edges = await startEdges(2, { origin: `same,${APP}` })
+  t.teardown(() => edges.close())
+  const { port } = edges.workers[0]!
+  for (const slot of [0, 1]) {
+    const path = `/api/${edges.segment(slot)}/?EIO=4&limpet=1`
+    const about = slot === 0 ? 'own' : 'forwarded'
+    for (const engine of [path, path.replace('&limpet=1', '')]) {
+      isSentence(t, await ask(port, request(engine, { headers: FOREIGN })), 403, `${about}, polling`)
+      isSentence(t, await ask(port, upgradeRequest(engine, FOREIGN)), 403, `${about}, WebSocket`)
+      const post = await ask(port, request(engine, { method: 'POST', headers: FOREIGN, body: '4x' }))
+      isSentence(t, post, 403, `${about}, a POST`)
+    }
+    const named = await ask(port, request(path, { headers: { Origin: APP } }))
+    t.match(named, {
+      status: 200,
+      headers: {
+        'access-control-allow-origin': APP,
+        'access-control-allow-credentials': 'true',
+        vary: 'Origin',
+      },
+    })
+    t.equal((await ask(port, upgradeRequest(path, { Origin: APP }))).status, 101)
+    const same = await ask(port, request(path, { headers: { Origin: 'http://test' } }))
+    t.equal(same.status, 200)
+    t.notOk('access-control-allow-origin' in same.headers, 'the same host needs no leave')
+    t.equal((await ask(port, request(path))).status, 200, 'no page at all')
+  }
+  t.equal(edges.workers[1]!.links.upgraded.length, 1)
+  t.same(edges.errors, [])
+})
+
+t.test('the question before a request', async (t) => {
+  const edges = await startEdges(2, { origin: APP })
+  t.teardown(() => edges.close())
+  const { port, edge } = edges.workers[0]!
+  const path = `/api/${edges.segment(1)}/?EIO=4&limpet=1`
+  const preflight = (origin: string) =>
+    request(path, {
+      method: 'OPTIONS',
+      headers: {
+        Origin: origin,
+        'Access-Control-Request-Method': 'POST',
+        'Access-Control-Request-Headers': 'x-token',
+      },
+    })
+  const yes = await ask(port, preflight(APP))
+  t.equal(yes.status, 204)
+  t.match(yes.headers, {
+    'access-control-allow-origin': APP,
+    'access-control-allow-methods': 'GET, POST',
+    'access-control-allow-headers': 'x-token',
+  })
+  t.equal(yes.body.length, 0)
+  isSentence(t, await ask(port, preflight('http://test')), 403, 'not on the list')
+  t.equal(edge.counters.forwarded, 0, 'needs no owner')
+})
+
+nothingLeft(t)
