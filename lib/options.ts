@@ -79,6 +79,15 @@ const TABLE = [
   ms('head-ms', 5000, 'how long the head of an HTTP request may take'),
   ms('hello-ms', 5000, 'how long a new link may take to say hello'),
   ms('shutdown-ms', 5000, 'how long an orderly stop may take'),
+  count('connections-per-address', 0, 'of one address, per worker; 0 sets no limit', 0, 1_000_000),
+  count(
+    'messages-per-second',
+    0,
+    'of one session, before it is read more slowly; 0 sets no limit',
+    0,
+    1_000_000,
+  ),
+  count('bytes-per-second', 0, 'the same in bytes', 0, BYTES_MAX),
   ms('ping-interval-ms', 25_000, 'how often a link is probed'),
   ms('ping-timeout-ms', 20_000, 'how long a probed link may stay silent'),
   // No deadline by default: a handler may rightly wait for a person, and knowing whose effect one is costs each message.

@@ -1,15 +1,16 @@
 /** Accepts connections, reads the first request head of each, and lets go of it: to a worker, or with an answer. */
 import net from 'node:net'
 import type { Logger } from 'pino'
+import { PerAddress } from '../addresses.ts'
 import type { Options } from '../options.ts'
-import { type Answer, encodeAnswer, HEAD_CUT, HEAD_LATE, NO_WORKER, STOPPING } from './answer.ts'
+import { type Answer, CROWDED, encodeAnswer, HEAD_CUT, HEAD_LATE, NO_WORKER, STOPPING } from './answer.ts'
 import { Deadlines } from './deadlines.ts'
 import type { Arrival } from './handover.ts'
 import { type Head, HeadReader } from './head.ts'
 import { acceptRaw, detach, type RawHandle, wrap } from './raw.ts'
 
 export interface AcceptorSetup {
-  readonly options: Pick<Options, 'port' | 'host' | 'path' | 'headBytes' | 'headMs'>
+  readonly options: Pick<Options, 'port' | 'host' | 'path' | 'headBytes' | 'headMs' | 'connectionsPerAddress'>
   readonly log: Logger
   /** Takes the connection over, or returns false: then the client gets 503. */
   readonly place: (arrival: Arrival) => boolean
@@ -20,6 +21,8 @@ export interface AcceptorSetup {
 interface Reading {
   readonly socket: net.Socket
   readonly head: HeadReader
+  /** It is no longer one of its address whose head is awaited. */
+  readonly release: () => void
 }
 
 /** How long an answered client may take to close its side: closing at once could reset the answer away. */
@@ -30,10 +33,13 @@ export class Acceptor {
   readonly #server = net.createServer()
   readonly #reading: Deadlines<Reading>
   readonly #lingering = new Deadlines<net.Socket>(LINGER_MS, (socket) => socket.destroy())
+  /** Connections whose head is awaited. */
+  readonly #unplaced: PerAddress
   #open = false
 
   constructor(setup: AcceptorSetup) {
     this.#setup = setup
+    this.#unplaced = new PerAddress(setup.options.connectionsPerAddress)
     this.#reading = new Deadlines(setup.options.headMs, (late) => {
       this.#answer(late.socket, this.#open ? HEAD_LATE : STOPPING)
     })
@@ -85,14 +91,21 @@ export class Acceptor {
 
   #accepted(handle: RawHandle): void {
     const head = new HeadReader(this.#setup.options.path, this.#setup.options.headBytes)
+    let reading: Reading | null = null
     const socket = wrap(handle, (bytes) => {
       // What comes after an answer is read only so that the answer is not reset away.
-      if (this.#reading.has(reading)) this.#read(reading, head.push(bytes))
+      if (reading && this.#reading.has(reading)) this.#read(reading, head.push(bytes))
     })
-    const reading: Reading = { socket, head }
-    this.#reading.add(reading)
     socket.on('error', () => {})
-    socket.on('close', () => this.#reading.delete(reading))
+    const address = this.#setup.options.connectionsPerAddress > 0 ? (socket.remoteAddress ?? '') : ''
+    if (this.#unplaced.isFull(address)) return this.#answer(socket, CROWDED)
+    const release = this.#unplaced.hold(address)
+    reading = { socket, head, release }
+    this.#reading.add(reading)
+    socket.on('close', () => {
+      release()
+      this.#reading.delete(reading)
+    })
     socket.on('end', () => {
       if (!this.#reading.delete(reading)) return
       if (socket.bytesRead > 0) this.#answer(socket, HEAD_CUT)
@@ -110,6 +123,7 @@ export class Acceptor {
       this.#answer(socket, this.#setup.health(), head.method === 'HEAD')
     } else {
       const handle = detach(socket)
+      reading.release()
       if (!handle) socket.destroy()
       else if (!this.#setup.place({ handle, head: head.bytes, route: head.route })) this.refuse(handle)
     }

@@ -2,7 +2,7 @@
 import { STATUS_CODES } from 'node:http'
 
 export interface Answer {
-  readonly status: 200 | 400 | 408 | 431 | 503
+  readonly status: 200 | 400 | 408 | 429 | 431 | 503
   /** One sentence, or JSON. */
   readonly body: string
   readonly json?: boolean
@@ -10,6 +10,7 @@ export interface Answer {
 
 export const NO_WORKER: Answer = { status: 503, body: 'No worker can take this connection now.' }
 export const STOPPING: Answer = { status: 503, body: 'The server is stopping.' }
+export const CROWDED: Answer = { status: 429, body: 'Too many connections come from this address.' }
 export const HEAD_LATE: Answer = { status: 408, body: 'The request head did not come in time.' }
 export const HEAD_CUT: Answer = { status: 400, body: 'The request head ended early.' }
 
@@ -23,6 +24,6 @@ export function encodeAnswer(answer: Answer, bare = false): string {
     'Connection: close',
     'Cache-Control: no-store',
   ]
-  if (status === 503) lines.push('Retry-After: 1')
+  if (status === 503 || status === 429) lines.push('Retry-After: 1')
   return `${lines.join('\r\n')}\r\n\r\n${bare ? '' : body}`
 }

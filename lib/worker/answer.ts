@@ -25,6 +25,6 @@ function headersOf(status: number, sentence: string): Record<string, string | nu
   return {
     'Content-Type': 'text/plain; charset=utf-8',
     'Content-Length': Buffer.byteLength(sentence),
-    ...(status === 503 && { 'Retry-After': 1 }),
+    ...((status === 503 || status === 429) && { 'Retry-After': 1 }),
   }
 }

@@ -2,6 +2,7 @@
 import type { IncomingMessage, ServerResponse } from 'node:http'
 import type { Socket } from 'node:net'
 import type { Logger } from 'pino'
+import type { PerAddress } from '../addresses.ts'
 
 /** An engine.io server, as far as the edge uses it. Both may throw: that is answered with 500. */
 export interface EngineHandler {
@@ -33,6 +34,8 @@ export interface EdgeOptions {
   readonly bodyMs?: number
   /** A tunnelled link that is silent this long is lost. */
   readonly silentMs?: number
+  /** Links of each address here, of both engines. */
+  readonly connections: PerAddress
   readonly links: EngineHandler
   readonly raw: EngineHandler & { hasListeners(): boolean }
   /** All that is not limpet's own. False, or a promise of it: 404. A throw or rejection: 500. */

@@ -7,6 +7,7 @@ import type { IncomingHttpHeaders, IncomingMessage, ServerResponse } from 'node:
 import type { Socket as NetSocket } from 'node:net'
 import { Server as EngineServer, type Socket as EngineSocket } from 'engine.io'
 import { WebSocketServer } from 'ws'
+import type { PerAddress } from '../addresses.ts'
 import { type Data, Frame } from '../wire/frames.ts'
 import { NumberedReceiver, NumberedSender } from '../wire/numbered.ts'
 import type { Bundle } from './bundle.ts'
@@ -21,13 +22,10 @@ export interface EngineOptions {
   readonly pingTimeoutMs: number
   readonly addressOf: (req: IncomingMessage) => string
   readonly segmentOf: (req: IncomingMessage) => string
+  /** Of all links of this worker, of sessions and raw. */
+  readonly connections: PerAddress
   /** engine.io answered a handshake or request with an error. */
   readonly refused: (reason: string) => void
-}
-
-/** The sid carries the slot, so that a client without a segment finds its way back to this worker. */
-function sidOf(slot: number): string {
-  return `${slot}-${randomBytes(15).toString('base64url')}`
 }
 
 /** engine.io counts base64 and link numbers too; the frame's own size is checked by the sessions. */
@@ -37,6 +35,15 @@ function bufferSize(payloadBytes: number): number {
 
 /** Our own ws: the one engine.io brings queues a pong for every ping of a client that does not read. */
 const wsEngine = WebSocketServer
+
+function prepare(engine: EngineServer, options: EngineOptions): void {
+  // The sid carries the slot, so that a client without a segment finds its way back to this worker.
+  engine.generateId = () => `${options.slot}-${randomBytes(15).toString('base64url')}`
+  engine.on('connection_error', ({ message }: { message: string }) => options.refused(message))
+  engine.on('connection', (socket: EngineSocket) =>
+    socket.once('close', options.connections.hold(options.addressOf(socket.request))),
+  )
+}
 
 /** The engine whose connections carry sessions (`limpet=1`). */
 export function createLinkEngine(options: EngineOptions, events: LinkEvents): EngineServer {
@@ -51,8 +58,7 @@ export function createLinkEngine(options: EngineOptions, events: LinkEvents): En
     pingInterval: options.pingIntervalMs,
     pingTimeout: options.pingTimeoutMs,
   })
-  engine.generateId = () => sidOf(options.slot)
-  engine.on('connection_error', ({ message }: { message: string }) => options.refused(message))
+  prepare(engine, options)
   engine.on('connection', (socket: EngineSocket) => {
     const { request } = socket
     const link = new EngineLink(
@@ -78,8 +84,7 @@ export function createRawEngine(options: EngineOptions): EngineServer {
     pingInterval: options.pingIntervalMs,
     pingTimeout: options.pingTimeoutMs,
   })
-  engine.generateId = () => sidOf(options.slot)
-  engine.on('connection_error', ({ message }: { message: string }) => options.refused(message))
+  prepare(engine, options)
   return engine
 }
 

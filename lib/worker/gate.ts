@@ -1,5 +1,6 @@
 /** Which requests for a link come as far as the engine. What does not is told why, by a status and a sentence. */
 import type { IncomingMessage } from 'node:http'
+import type { PerAddress } from '../addresses.ts'
 import { hasBody } from './connections.ts'
 import { corsHeaders, Origins, preflightHeaders } from './origins.ts'
 
@@ -12,10 +13,15 @@ const METHODS = ['GET', 'POST', 'OPTIONS']
 
 export class Gate {
   readonly #origins: Origins
+  readonly #connections: PerAddress
 
-  /** @param origin `--origin` */
-  constructor(origin: string) {
+  /**
+   * @param origin `--origin`
+   * @param connections of each address, on this worker
+   */
+  constructor(origin: string, connections: PerAddress) {
     this.#origins = new Origins(origin)
+    this.#connections = connections
   }
 
   /** @param limit the largest body, in bytes */
@@ -33,6 +39,13 @@ export class Gate {
     if (upgrade && headers['sec-websocket-version'] !== '13')
       return { status: 400, sentence: 'Version 13 of WebSocket is spoken here.' }
     return null
+  }
+
+  /** Of a handshake, at the worker that would hold the link. */
+  crowded(address: string): Refusal | null {
+    return this.#connections.isFull(address)
+      ? { status: 429, sentence: 'Too many connections come from this address.' }
+      : null
   }
 
   /** What the answer says to the browser of a page that was let in. */

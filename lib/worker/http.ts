@@ -50,7 +50,7 @@ class Edge {
     const { headBytes, headMs, keepAliveMs = 5000, silentMs = BODY_MS } = options
     this.#connections = new Connections(keepAliveMs + headMs)
     this.#forwarder = new Forwarder(options.socketDirectory, silentMs)
-    this.#gate = new Gate(options.origin)
+    this.#gate = new Gate(options.origin, options.connections)
     this.#public = this.#serve(false, headBytes, keepAliveMs)
     // No deadline here: an idle connection that this side closes may carry a request by then.
     this.#peers = this.#serve(true, headBytes + FORWARDED_BYTES, 0)
@@ -178,7 +178,7 @@ class Edge {
       return
     }
     const owner = this.#ownerOf(place)
-    if (owner === slot) this.#own(exchange, place)
+    if (owner === slot) this.#own(exchange, place, address)
     else if (fromPeer) {
       this.counters.misplacedRefused++
       this.#refuse(exchange, 503, 'This request was forwarded to a worker that does not own its segment.')
@@ -209,13 +209,15 @@ class Edge {
     return query.limpet === '1' ? this.#options.links : this.#options.raw
   }
 
-  #own(exchange: Exchange, place: Place): void {
+  #own(exchange: Exchange, place: Place, address: string): void {
     const { raw } = this.#options
     const engine = this.#engineOf(place)
     if (engine === raw && !raw.hasListeners()) {
       this.#refuse(exchange, 400, 'This server takes no raw connections.')
       return
     }
+    const crowded = !place.query.sid ? this.#gate.crowded(address) : null
+    if (crowded) return this.#refuse(exchange, crowded.status, crowded.sentence)
     const req = exchange.req as IncomingMessage & { _query: Place['query'] }
     req.url = place.url
     // engine.io takes it from here instead of parsing the URL once more.

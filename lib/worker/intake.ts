@@ -5,6 +5,7 @@ import type { Link } from './link.ts'
 import type { Session } from './session.ts'
 import type { Sessions } from './sessions.ts'
 import type { Tasks } from './tasks.ts'
+import { Throttle } from './throttle.ts'
 
 /** Messages waiting for a busy session, whatever their size: each costs a few hundred bytes. */
 const QUEUE_MAX = 32_768
@@ -16,13 +17,25 @@ const VOLATILE_QUEUE_MAX = 64
 export class Intake {
   readonly #sessions: Sessions
   readonly #tasks: Tasks
+  readonly #throttle: Throttle
 
-  constructor(sessions: Sessions, tasks: Tasks) {
+  constructor(sessions: Sessions, tasks: Tasks, now: () => number) {
     this.#sessions = sessions
     this.#tasks = tasks
+    this.#throttle = new Throttle(sessions.limits, now, (session) => this.regulate(session))
+  }
+
+  get idle(): boolean {
+    return this.#throttle.idle
+  }
+
+  tick(now: number): void {
+    this.#throttle.tick(now)
   }
 
   take(session: Session, link: Link, data: Data, message: Message): void {
+    if (this.#throttle.on && !this.#isInTime(session, link, data))
+      return this.#sessions.refuse(link, 'rate_limited', 'too much in too short a time')
     switch (message.type) {
       case 'event':
       case 'answer':
@@ -39,6 +52,14 @@ export class Intake {
       default:
         return this.#sessions.refuse(link, 'protocol_error', `unexpected ${message.type}`)
     }
+  }
+
+  /** What was on its way when reading stopped is taken; on polling, and while reading must go on, nothing stops it. */
+  #isInTime(session: Session, link: Link, data: Data): boolean {
+    const free = this.#throttle.take(session, Buffer.byteLength(data))
+    const stoppable = link.transport === 'websocket' && !session.reading
+    this.regulate(session)
+    return free || stoppable
   }
 
   /** Frames that a former link brought are still due on this one: the client counts them by their place here. */
@@ -103,8 +124,11 @@ export class Intake {
     // What the client has received stands in the same stream: unread, its outbox could not be freed.
     const owed = session.outbox.bytes > this.#sessions.limits.outboxBytes / 2
     const long = session.queue.length > (session.reading ? QUEUE_MAX / 2 : QUEUE_MAX / 4)
+    const slow = !this.#throttle.allows(session)
     const reading =
-      awaiting || owed || (!long && session.takenBytes <= (session.reading ? takenBytes / 2 : takenBytes / 4))
+      awaiting ||
+      owed ||
+      (!slow && !long && session.takenBytes <= (session.reading ? takenBytes / 2 : takenBytes / 4))
     if (reading === session.reading) return
     session.reading = reading
     session.link?.setReading(reading)

@@ -121,6 +121,10 @@ export class Session {
   overflowed = false
   running = false
   reading = true
+  /** What it sent so far is paid for at this time, by the rate it may send at. */
+  paidUntil = 0
+  /** It is ahead of its rate, and looked at again. */
+  slowed = false
   /** A journal brought it back … */
   restored = false
   /** … and its client has not come back yet. */

@@ -17,6 +17,10 @@ export interface SessionLimits {
   readonly outboxBytes: number
   /** Taken from a client and not yet handled; past it the worker stops reading that link. */
   readonly takenBytes: number
+  /** Of one session; 0 sets no limit. */
+  readonly messagesPerSecond: number
+  readonly bytesPerSecond: number
+  readonly pingTimeoutMs: number
 }
 
 /** How long after the cut the first client comes back: by then the next process has mostly taken over. */
@@ -53,7 +57,7 @@ export class Sessions implements LinkEvents {
     this.#app = app
     this.#now = now
     this.#tasks = new Tasks(this, app, now)
-    this.#intake = new Intake(this, this.#tasks)
+    this.#intake = new Intake(this, this.#tasks, now)
     this.#endings = new Endings(this, app, now)
     this.#receipts = new Receipts((session) => this.#tasks.acknowledge(session), now)
     this.#admission = new Admission(this, app, now)
@@ -71,7 +75,9 @@ export class Sessions implements LinkEvents {
 
   /** Nothing is waiting for the clock. */
   get idle(): boolean {
-    return this.#tasks.idle && this.#endings.idle && this.#receipts.idle && this.#admission.idle
+    return [this.#tasks, this.#intake, this.#endings, this.#receipts, this.#admission].every(
+      ({ idle }) => idle,
+    )
   }
 
   // — links —
@@ -238,6 +244,7 @@ export class Sessions implements LinkEvents {
     const now = this.#now()
     this.#admission.tick(now)
     this.#tasks.tick(now)
+    this.#intake.tick(now)
     this.#endings.tick(now)
     this.#receipts.tick(now)
   }

@@ -5,6 +5,7 @@
 import { createHash, randomBytes } from 'node:crypto'
 import type { IncomingMessage } from 'node:http'
 import type { Logger } from 'pino'
+import { PerAddress } from '../addresses.ts'
 import type { Bus } from '../bus/bus.ts'
 import { decodeItem } from '../bus/items.ts'
 import { createMesh } from '../bus/mesh.ts'
@@ -106,6 +107,7 @@ class Worker {
   readonly #turn: Turn
   readonly #sessions: Sessions
   readonly #rooms: Rooms
+  readonly #connections: PerAddress
   readonly #links: ReturnType<typeof createLinkEngine>
   readonly #raw: ReturnType<typeof createRawEngine>
   readonly #server: AppServer
@@ -122,7 +124,9 @@ class Worker {
     this.#options = options
     const { slot } = message
     const { payloadBytes, pingIntervalMs, pingTimeoutMs, handlerMs } = options
+    this.#connections = new PerAddress(options.connectionsPerAddress)
     const engine = {
+      connections: this.#connections,
       slot,
       payloadBytes,
       pingIntervalMs,
@@ -270,6 +274,7 @@ class Worker {
       generation,
       placementKey,
       socketDirectory,
+      connections: this.#connections,
       links: this.#links,
       raw: {
         opts: raw.opts,

@@ -7,6 +7,7 @@ import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { pino } from 'pino'
 import type { Test } from 'tap'
+import { PerAddress } from '../../lib/addresses.ts'
 import { placeSegment } from '../../lib/placement.ts'
 import type { EdgeOptions, EngineHandler } from '../../lib/worker/edge.ts'
 import { createEdge, type Edge } from '../../lib/worker/http.ts'
@@ -134,6 +135,7 @@ export async function startEdges(count: number, { engines, ...overrides }: Overr
       socketDirectory: directory,
       headMs: 5000,
       headBytes: 16_384,
+      connections: new PerAddress(0),
       links,
       raw,
       pages: () => false,

@@ -3,6 +3,7 @@ import { once } from 'node:events'
 import { createServer } from 'node:http'
 import { type AddressInfo, connect, type Socket } from 'node:net'
 import t, { type Test } from 'tap'
+import { PerAddress } from '../../lib/addresses.ts'
 import { createLinkEngine } from '../../lib/worker/engine.ts'
 import type { Link } from '../../lib/worker/link.ts'
 import { nothingLeft } from '../support/nothing-left.ts'
@@ -38,6 +39,7 @@ async function rig(t: Test, pingTimeoutMs = 20_000): Promise<Rig> {
       pingTimeoutMs,
       addressOf: () => '127.0.0.1',
       segmentOf: () => 'segment',
+      connections: new PerAddress(0),
       refused: (reason) => seen.push(`refused ${reason}`),
     },
     {
