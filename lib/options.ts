@@ -101,6 +101,7 @@ const TABLE = [
   bytes('empty-rooms-bytes', 67_108_864, 'bytes of their histories', 0),
   bytes('public-bytes', 1024, "what the others of a room may see of a session's data", 2, 4096),
   count('handovers-waiting', 10_000, 'connections that may wait for one worker', 1, 1_000_000),
+  ms('handover-ms', 10_000, 'how long a connection waits for a worker that is busy'),
   ms('park-ms', 5000, 'how long a connection waits for a worker on its way back, 0: not at all', 0),
   {
     name: 'journal',

@@ -85,6 +85,7 @@ t.test('one clear line for what is wrong', async (t) => {
     [['reload', '--no-journal'], /reload finds the server by its journal/],
     [['--journal-failure', 'ignore'], /--journal-failure must be memory or stop/],
     [['--park-ms', '-1'], /--park-ms/],
+    [['--handover-ms', '0'], /--handover-ms/],
   ]
   for (const [argv, message] of wrong) {
     const parsed = parseOptions(argv, {})

@@ -29,6 +29,15 @@ export class Deadlines<T> {
     return this.#since.size
   }
 
+  /** Lets go of the oldest; null when none waits. */
+  shift(): T | null {
+    for (const item of this.#since.keys()) {
+      this.#since.delete(item)
+      return item
+    }
+    return null
+  }
+
   /** Lets go of all that wait, oldest first. */
   take(): T[] {
     const items = [...this.#since.keys()]

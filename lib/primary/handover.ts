@@ -4,6 +4,7 @@
  */
 import type { Worker } from 'node:cluster'
 import type { Route } from '../placement.ts'
+import { Deadlines } from './deadlines.ts'
 import type { RawHandle } from './raw.ts'
 
 export interface Arrival {
@@ -16,11 +17,19 @@ export interface Arrival {
 /** The worker got the message without its descriptor (it had none left): tried so often before giving up. */
 const TRIES = 3
 
+export interface HandoverLimits {
+  /** Connections that may wait for one worker … */
+  readonly waiting: number
+  /** … and for how long. */
+  readonly ms: number
+}
+
 export class Handover {
   readonly #worker: Worker
   readonly #limit: number
   readonly #lost: (arrival: Arrival, leaving: boolean) => void
-  readonly #waiting: Arrival[] = []
+  /** Its client has given up by then; the descriptor would be held, and the worker given it, for nobody. */
+  readonly #waiting: Deadlines<Arrival>
   #flying: Arrival | null = null
   #tries = 0
   /** Node still needs the handle until the send is written. */
@@ -28,20 +37,24 @@ export class Handover {
   #closed = false
 
   /**
-   * @param limit connections that may wait
-   * @param lost one that the worker cannot take though it lives; `leaving`: another may
+   * @param lost one that the worker cannot take, or not in time, though it lives; `leaving`: another may
    */
-  constructor(worker: Worker, limit: number, lost: (arrival: Arrival, leaving: boolean) => void) {
+  constructor(
+    worker: Worker,
+    { waiting, ms }: HandoverLimits,
+    lost: (arrival: Arrival, leaving: boolean) => void,
+  ) {
     this.#worker = worker
-    this.#limit = limit
+    this.#limit = waiting
     this.#lost = lost
+    this.#waiting = new Deadlines(ms, (late) => lost(late, false))
     worker.process.on('internalMessage', this.#confirmed)
   }
 
   /** False when too many wait already, or the worker is gone: the connection stays the caller's. */
   push(arrival: Arrival): boolean {
-    if (this.#closed || this.#waiting.length >= this.#limit) return false
-    this.#waiting.push(arrival)
+    if (this.#closed || this.#waiting.size >= this.#limit) return false
+    this.#waiting.add(arrival)
     this.#next()
     return true
   }
@@ -52,7 +65,7 @@ export class Handover {
    */
   cut(): Arrival[] {
     this.#closed = true
-    return this.#waiting.splice(0)
+    return this.#waiting.take()
   }
 
   /**
@@ -62,15 +75,15 @@ export class Handover {
   close(): Arrival[] {
     this.#closed = true
     this.#worker.process.off('internalMessage', this.#confirmed)
-    const left = this.#flying ? [this.#flying, ...this.#waiting] : this.#waiting.slice()
+    const left = this.#flying ? [this.#flying, ...this.#waiting.take()] : this.#waiting.take()
     this.#flying = null
-    this.#waiting.length = 0
+    this.#waiting.close()
     return left
   }
 
   #next(): void {
     if (this.#flying || !this.#written || this.#closed) return
-    this.#flying = this.#waiting.shift() ?? null
+    this.#flying = this.#waiting.shift()
     this.#tries = 0
     if (this.#flying) this.#send(this.#flying)
   }

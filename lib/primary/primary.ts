@@ -115,7 +115,7 @@ export class Primary {
     const { placementKey } = opened.directory
     const slotFiles = await this.#generation(opened.directory)
     if (this.#stopping) return
-    const { workers, shutdownMs, handoversWaiting, parkMs } = options
+    const { workers, shutdownMs, handoversWaiting, handoverMs, parkMs } = options
     const refuse = (arrival: Arrival) => this.#acceptor?.refuse(arrival.handle)
     this.#parkings = Array.from({ length: workers }, () => new Parking(parkMs, handoversWaiting, refuse))
     this.#handovers = new Array<null>(workers).fill(null)
@@ -139,8 +139,10 @@ export class Primary {
         options: { ...options, journal: slotFiles },
       },
       ready: (slot, worker) => {
-        this.#handovers[slot] = new Handover(worker, handoversWaiting, (lost, leaving) =>
-          leaving ? this.#placeOrRefuse(lost) : refuse(lost),
+        this.#handovers[slot] = new Handover(
+          worker,
+          { waiting: handoversWaiting, ms: handoverMs },
+          (lost, leaving) => (leaving ? this.#placeOrRefuse(lost) : refuse(lost)),
         )
         this.#parkings[slot]!.open = true
         for (const arrival of this.#parkings[slot]!.take()) this.#placeOrRefuse(arrival)

@@ -99,6 +99,11 @@ export class StormPeer {
     if (this.connected) this.#say(frame.data as string)
   }
 
+  /** The link is lost, at both ends; the peer goes on. */
+  cut(): void {
+    this.#socket?.resetAndDestroy()
+  }
+
   close(): void {
     this.#over = true
     clearTimeout(this.#timer)

@@ -1,8 +1,10 @@
 /**
- * `node --import=tsx test/e2e/storm.ts --sessions 2000 --workers 2`: all workers are killed at once; how long it takes
- * until everybody is back, and at what price. Exits 1 with a finding, or where somebody is late.
+ * `node --import=tsx test/e2e/storm.ts --sessions 2000 --workers 2`: all workers are killed at once (`--primary`: the whole
+ * server; `--cut`: all links are cut instead); how long it takes until everybody is back, and at what price. Exits 1
+ * with a finding, or where somebody is late. What stands behind `--` goes to the server.
  */
-import { readFileSync } from 'node:fs'
+import { existsSync, mkdtempSync, readFileSync, rmSync } from 'node:fs'
+import { join } from 'node:path'
 import { parseArgs } from 'node:util'
 import { Cluster, steadyPort } from '../support/cluster.ts'
 import { pause, until } from '../support/until.ts'
@@ -15,7 +17,7 @@ const PATIENCE_MS = Number(process.env.PATIENCE_MS ?? 120_000)
 const STEP = 50
 const ADDRESSES = 8
 
-const { values } = parseArgs({
+const { values, positionals } = parseArgs({
   options: {
     sessions: { type: 'string', default: '2000' },
     workers: { type: 'string', default: '2' },
@@ -23,13 +25,23 @@ const { values } = parseArgs({
     rate: { type: 'string', default: '400' },
     storms: { type: 'string', default: '2' },
     primary: { type: 'boolean', default: false },
+    cut: { type: 'boolean', default: false },
   },
+  allowPositionals: true,
 })
 const [sessions, workers, rate, storms] = [values.sessions, values.workers, values.rate, values.storms].map(
   Number,
 ) as [number, number, number, number]
 
-const cluster = new Cluster({ app: 'chaos', workers, port: await steadyPort(), env: RUNS_ENV })
+const delays = mkdtempSync('/tmp/limpet-delays-')
+const cluster = new Cluster({
+  app: 'chaos',
+  workers,
+  args: positionals,
+  port: await steadyPort(),
+  env: { ...RUNS_ENV, LOOP_DELAYS: delays },
+  node: ['--import', join(import.meta.dirname, '../support/loop-preload.js')],
+})
 const figures: StormFigures = { dials: 0, refused: new Map(), told: new Map(), wrong: [] }
 let away = new Set<StormPeer>()
 let killedAt = 0
@@ -45,6 +57,19 @@ function peaks(): number[] {
   return [cluster.pid, ...cluster.workers()].map((pid) => {
     const [, kb] = /VmHWM:\s+(\d+)/.exec(readFileSync(`/proc/${pid}/status`, 'utf8')) ?? []
     return Math.round(Number(kb) / 1024)
+  })
+}
+
+/** How late the event loop of each process was since the last call: 99th percentile/longest, ms. */
+async function lateness(): Promise<string[]> {
+  const pids = [cluster.pid, ...cluster.workers()]
+  const files = pids.map((pid) => join(delays, String(pid)))
+  for (const file of files) rmSync(file, { force: true })
+  for (const pid of pids) process.kill(pid, 'SIGUSR2')
+  await until(() => files.every(existsSync), PATIENCE_MS, 'the delays')
+  return files.map((file) => {
+    const { p99, max } = JSON.parse(readFileSync(file, 'utf8')) as { p99: number; max: number }
+    return `${p99}/${max}`
   })
 }
 
@@ -64,18 +89,25 @@ async function storm(): Promise<void> {
   figures.told.clear()
   back.length = 0
   away = new Set(peers)
+  await lateness()
   killedAt = performance.now()
+  const cpu = process.cpuUsage()
   if (values.primary) {
     await cluster.crash()
     cluster.again()
-  } else for (const pid of cluster.workers()) process.kill(pid, 'SIGKILL')
+  } else if (values.cut) for (const peer of peers) peer.cut()
+  else for (const pid of cluster.workers()) process.kill(pid, 'SIGKILL')
   // Those whose link still lives have not noticed.
   await until(() => away.size === 0, PATIENCE_MS, 'everybody back').catch((error: Error) =>
     figures.wrong.push(`${error.message}: ${away.size} are away`),
   )
+  const { user, system } = process.cpuUsage(cpu)
+  const share = (user + system) / 10 / (performance.now() - killedAt)
   back.sort((a, b) => a - b)
   const at = (share: number): string => `${Math.round(back[Math.ceil(share * back.length) - 1] ?? -1)} ms`
   console.log(`back: 50 % after ${at(0.5)}, 99 % ${at(0.99)}, 100 % ${at(1)}`)
+  console.log(`late, ms, 99 %/longest: primary and workers ${(await lateness()).join(', ')}`)
+  console.log(`the generator used ${Math.round(share)} % of a core`)
   console.log(`peak memory, MB: primary and workers ${peaks().join(', ')}`)
   console.log(`${figures.dials} dials; refused ${show(figures.refused)}; told ${show(figures.told)}`)
   if ((back.at(-1) ?? 0) > BAR_MS) figures.wrong.push(`the last one came back after ${at(1)}`)
@@ -116,4 +148,5 @@ try {
   clearInterval(load)
   for (const peer of peers) peer.close()
   await cluster.stop()
+  rmSync(delays, { recursive: true })
 }

@@ -26,3 +26,11 @@ t.test('the late ones, in order, and nobody else', async (t) => {
   t.same(late, ['a', 'c', 'd'], 'closing ends those that wait')
   t.equal(deadlines.size, 0)
 })
+
+t.test('the oldest', async (t) => {
+  const deadlines = new Deadlines<string>(60_000, () => t.fail())
+  for (const item of ['a', 'b', 'c']) deadlines.add(item)
+  deadlines.delete('a')
+  t.same([deadlines.shift(), deadlines.shift(), deadlines.shift()], ['b', 'c', null])
+  deadlines.close()
+})

@@ -76,6 +76,21 @@ t.test('too many waiting: 503 at once', async (t) => {
   t.equal(status.filter((code) => code === 200).length, 4, 'one in flight, three waiting')
 })
 
+t.test('what a worker does not take in time is answered, and its descriptor let go', async (t) => {
+  const { port, primary } = await startPrimary(t, ['--workers', '1', '--handover-ms', '200'])
+  const pid = primary.pids[0] as number
+  const before = openFiles()
+  process.kill(pid, 'SIGSTOP')
+  const replies = Array.from({ length: 6 }, () => exchange(port, [post('/api/a/', '')]))
+  const settled = countSettled(replies)
+  await until(() => settled() === 5)
+  t.match(await exchange(port, [post('/api/a/', '')]), { status: 503, head: /retry-after: 1/i })
+  process.kill(pid, 'SIGCONT')
+  const status = (await Promise.all(replies)).map((reply) => reply.status).sort()
+  t.same(status, [200, 503, 503, 503, 503, 503], 'one was in flight')
+  await until(() => openFiles() <= before)
+})
+
 /** How many have settled so far. */
 function countSettled(promises: readonly Promise<unknown>[]): () => number {
   let count = 0
