@@ -188,9 +188,10 @@ export interface Server<
   readonly log: Logger
 }
 
-/** The part of engine.io's Server that applications use. */
+/** The part of engine.io's Server that applications use; Socket.IO's `io.bind` takes it. */
 export interface RawEngine {
   on(name: 'connection', handler: (socket: RawSocket) => void): unknown
+  /** engine.io's own: `pingInterval`, `maxHttpBufferSize`, `cors` … To be changed while the application is loaded. */
   readonly opts: object
 }
 

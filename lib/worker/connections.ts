@@ -15,7 +15,9 @@ interface Connection {
   phase: 'http' | 'upgraded' | 'ending'
   /** Requests that are not answered yet. */
   unanswered: number
-  /** ms; by then the next head, or the other side's end, must be here. Counts while nothing is unanswered. */
+  /** The last request is answered soon; of others a client that ends its side wants no answer any more. */
+  brief: boolean
+  /** ms; by then the next head must have begun, or the other side ended. Counts while nothing is unanswered. */
   due: number
   /** Bytes read when the wait for the next head began. */
   bytesRead: number
@@ -35,17 +37,27 @@ export class Connections {
   readonly #all = new Map<Socket, Connection>()
   readonly #wheel = new Deadlines<Connection>()
   readonly #timer: NodeJS.Timeout
+  readonly #idleMs: number
   readonly #headMs: number
   readonly #forget: (this: Socket) => void
+  readonly #ended: (this: Socket) => void
 
-  /** @param headMs from the end of an answer until the next whole head; kept to about 0.2 s */
-  constructor(headMs: number) {
+  /**
+   * @param idleMs from the end of an answer until the next head begins; kept to about 0.2 s, as all here
+   * @param headMs from then on until it is whole
+   */
+  constructor(idleMs: number, headMs: number) {
+    this.#idleMs = idleMs
     this.#headMs = headMs
     this.#timer = setInterval(() => this.#sweep(), SWEEP_MS).unref()
     const all = this.#all
-    // One function for all connections, not a closure each.
+    // One function for all connections each, not closures.
     this.#forget = function forget() {
       all.delete(this)
+    }
+    this.#ended = function ended() {
+      const connection = all.get(this)
+      if (connection?.phase === 'http' && connection.unanswered > 0 && !connection.brief) this.destroy()
     }
   }
 
@@ -57,11 +69,13 @@ export class Connections {
     // Node takes its own listener off at an upgrade, and a reset before the next one is put on would end the worker.
     socket.on('error', ignore)
     socket.once('close', this.#forget)
+    socket.once('end', this.#ended)
     const connection: Connection = {
       socket,
       timed,
       phase: 'http',
       unanswered: 0,
+      brief: false,
       due: 0,
       bytesRead: 0,
       body: null,
@@ -73,12 +87,14 @@ export class Connections {
 
   /**
    * @param bodyMs how long the rest of the request may take
+   * @param brief it is answered soon, also to a client that has ended its side
    * @returns false when the connection was refused already: a request told 408 must not be carried out
    */
-  request(req: IncomingMessage, res: ServerResponse, bodyMs: number): boolean {
+  request(req: IncomingMessage, res: ServerResponse, bodyMs: number, brief: boolean): boolean {
     const connection = this.#all.get(req.socket)
     if (connection?.phase !== 'http') return false
     connection.unanswered++
+    connection.brief = brief
     connection.body = null
     if (connection.timed && hasBody(req)) {
       connection.body = { req, due: performance.now() + bodyMs }
@@ -145,14 +161,17 @@ export class Connections {
   }
 
   #awaitHead(connection: Connection): void {
-    if (!connection.timed) return
-    connection.due = performance.now() + this.#headMs
-    connection.bytesRead = connection.socket.bytesRead
+    const { socket, timed } = connection
+    if (!timed) return
+    // Node has armed a timer that would cut a head that has begun, without a word.
+    socket.setTimeout(0)
+    connection.due = performance.now() + this.#idleMs
+    connection.bytesRead = socket.bytesRead
     this.#watch(connection)
   }
 
   #watch(connection: Connection): void {
-    const due = dueOf(connection)
+    const due = this.#dueOf(connection)
     if (due >= connection.watched) return
     connection.watched = due
     this.#wheel.set(connection, due)
@@ -164,26 +183,32 @@ export class Connections {
       // It was set again to an earlier time since, or is gone.
       if (connection.watched > now || connection.socket.destroyed) return
       connection.watched = Number.POSITIVE_INFINITY
-      if (dueOf(connection) > now) this.#watch(connection)
+      if (this.#dueOf(connection) > now) this.#watch(connection)
       else this.#cut(connection)
     })
   }
 
   #cut(connection: Connection): void {
-    const { socket, phase, unanswered, bytesRead } = connection
+    const { socket, phase, unanswered } = connection
     // One that began a head is told why it is cut; an idle one could take the answer for that of its next request.
-    const begun = phase === 'http' && unanswered === 0 && socket.bytesRead > bytesRead
-    if (begun) this.refuse(socket, 408, 'The request head did not come in time.')
+    if (phase === 'http' && unanswered === 0 && hasBegun(connection))
+      this.refuse(socket, 408, 'The request head did not come in time.')
     else socket.destroy()
+  }
+
+  /** ms; never, while it is the application that is waited for. */
+  #dueOf(connection: Connection): number {
+    const { phase, unanswered, body, due } = connection
+    if (phase === 'upgraded') return Number.POSITIVE_INFINITY
+    if (phase === 'ending') return due
+    if (unanswered === 0) return hasBegun(connection) ? due + this.#headMs : due
+    return body === null || body.req.complete ? Number.POSITIVE_INFINITY : body.due
   }
 }
 
-/** ms; never, while it is the application that is waited for. */
-function dueOf(connection: Connection): number {
-  const { phase, unanswered, body, due } = connection
-  if (phase === 'upgraded') return Number.POSITIVE_INFINITY
-  if (phase === 'ending' || unanswered === 0) return due
-  return body === null || body.req.complete ? Number.POSITIVE_INFINITY : body.due
+/** The next head. */
+function hasBegun({ socket, bytesRead }: Connection): boolean {
+  return socket.bytesRead > bytesRead
 }
 
 /** Framed as such; whether it has come is another question. */

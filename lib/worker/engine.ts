@@ -5,7 +5,12 @@
 import { randomBytes } from 'node:crypto'
 import type { IncomingHttpHeaders, IncomingMessage, ServerResponse } from 'node:http'
 import type { Socket as NetSocket } from 'node:net'
-import { Server as EngineServer, type Socket as EngineSocket } from 'engine.io'
+import {
+  Server as EngineServer,
+  type Socket as EngineSocket,
+  type ErrorCallback,
+  type ServerOptions,
+} from 'engine.io'
 import { WebSocketServer } from 'ws'
 import type { PerAddress } from '../addresses.ts'
 import { type Data, Frame } from '../wire/frames.ts'
@@ -28,6 +33,11 @@ export interface EngineOptions {
   readonly refused: (reason: string) => void
 }
 
+/** The sid carries the slot, so that a client without a segment finds its way back to this worker. */
+function sidOf(slot: number): string {
+  return `${slot}-${randomBytes(15).toString('base64url')}`
+}
+
 /** engine.io counts base64 and link numbers too; the frame's own size is checked by the sessions. */
 function bufferSize(payloadBytes: number): number {
   return Math.ceil((payloadBytes * 4) / 3) + 1024
@@ -36,9 +46,39 @@ function bufferSize(payloadBytes: number): number {
 /** Our own ws: the one engine.io brings queues a pong for every ping of a client that does not read. */
 const wsEngine = WebSocketServer
 
-function prepare(engine: EngineServer, options: EngineOptions): void {
-  // The sid carries the slot, so that a client without a segment finds its way back to this worker.
-  engine.generateId = () => `${options.slot}-${randomBytes(15).toString('base64url')}`
+type EngineRequest = ConstructorParameters<typeof EngineSocket>[3]
+
+class Engine extends EngineServer {
+  readonly #slot: number
+
+  constructor(slot: number, options: ServerOptions) {
+    super(options)
+    this.#slot = slot
+  }
+
+  override generateId(): string {
+    return sidOf(this.#slot)
+  }
+
+  /** engine.io itself says so behind a 101, where no client looks for it. */
+  protected override verify(req: EngineRequest, upgrade: boolean, fn: ErrorCallback): void | boolean {
+    if (!upgrade || req._query.EIO === '4' || this.opts.allowEIO3) return super.verify(req, upgrade, fn)
+    fn(EngineServer.errors.UNSUPPORTED_PROTOCOL_VERSION)
+  }
+
+  /**
+   * `opts` were changed, and some of them are read by the constructor only: another server makes of them what a
+   * constructor does.
+   */
+  settle(): void {
+    const made = new Engine(this.#slot, this.opts)
+    Object.assign(this.opts, made.opts)
+    // CORS: ahead of what was added since, as if it had been there from the start.
+    this.middlewares.unshift(...made.middlewares)
+    this.init()
+  }
+
+function prepare(engine: Engine, options: EngineOptions): void {
   engine.on('connection_error', ({ message }: { message: string }) => options.refused(message))
   engine.on('connection', (socket: EngineSocket) =>
     socket.once('close', options.connections.hold(options.addressOf(socket.request))),
@@ -46,8 +86,8 @@ function prepare(engine: EngineServer, options: EngineOptions): void {
 }
 
 /** The engine whose connections carry sessions (`limpet=1`). */
-export function createLinkEngine(options: EngineOptions, events: LinkEvents): EngineServer {
-  const engine = new EngineServer({
+export function createLinkEngine(options: EngineOptions, events: LinkEvents): Engine {
+  const engine = new Engine(options.slot, {
     wsEngine,
     transports: ['websocket', 'polling'],
     // A session moves between transports by a resume; engine.io's own upgrade can wedge a client for 45 s.
@@ -76,16 +116,35 @@ export function createLinkEngine(options: EngineOptions, events: LinkEvents): En
   return engine
 }
 
-/** The engine of raw connections: the application's own, with engine.io's usual behaviour. */
-export function createRawEngine(options: EngineOptions): EngineServer {
-  const engine = new EngineServer({
+/**
+ * The engine of raw connections: the application's own, with engine.io's usual behaviour. Its options may be changed
+ * until it is settled.
+ */
+export function createRawEngine(options: EngineOptions): Engine {
+  const engine = new Engine(options.slot, {
     wsEngine,
     maxHttpBufferSize: options.payloadBytes,
     pingInterval: options.pingIntervalMs,
     pingTimeout: options.pingTimeoutMs,
   })
   prepare(engine, options)
+  engine.on('connection', endOnClose)
   return engine
+}
+
+/** On a WebSocket engine.io passes over a client's `close` packet, and waits for its next pong. */
+function endOnClose(socket: EngineSocket): void {
+  socket.on('packet', ({ type }: { type: string }) => {
+    if (type === 'close') socket.close(true)
+  })
+}
+
+/** Of `connection` on a raw engine: `prepare`'s, and `endOnClose`. */
+const OWN_LISTENERS = 2
+
+/** Whether the application takes raw connections. */
+export function hasRawListeners(engine: EngineServer): boolean {
+  return engine.listenerCount('connection') > OWN_LISTENERS
 }
 
 /** What is used of engine.io's transports beyond their types. */

@@ -31,8 +31,8 @@ export class Gate {
       return { status: 403, sentence: 'Pages of this origin may not connect here.' }
     if (Number(headers['content-length'] ?? 0) > limit)
       return { status: 413, sentence: `The body is larger than ${limit} bytes.` }
-    // engine.io knows no other methods, and answers 500.
-    if (!METHODS.includes(method)) return { status: 405, sentence: 'This method is not taken here.' }
+    // engine.io answers others with 500 where they name a session; its protocol wants 400.
+    if (!METHODS.includes(method)) return { status: 400, sentence: 'This method is not taken here.' }
     // engine.io leaves such a body unread, and takes the end of reading it for a client that left.
     if (method !== 'POST' && hasBody(req)) return { status: 400, sentence: 'Only a POST has a body here.' }
     // ws would answer, but say nothing to the log.

@@ -48,7 +48,7 @@ class Edge {
   constructor(options: EdgeOptions) {
     this.#options = options
     const { headBytes, headMs, keepAliveMs = 5000, silentMs = BODY_MS } = options
-    this.#connections = new Connections(keepAliveMs + headMs)
+    this.#connections = new Connections(keepAliveMs, headMs)
     this.#forwarder = new Forwarder(options.socketDirectory, silentMs)
     this.#gate = new Gate(options.origin, options.connections)
     this.#public = this.#serve(false, headBytes, keepAliveMs)
@@ -106,6 +106,8 @@ class Edge {
     // Node answers a missing Host without a word, and drops headers past a number instead of refusing them.
     const server = createServer({ maxHeaderSize, keepAliveTimeout, requireHostHeader: false })
     server.maxHeadersCount = 0
+    // Else an answer that is on its way from another worker is lost to a client that has ended its side.
+    Object.assign(server, { httpAllowHalfOpen: true })
     server.headersTimeout = server.requestTimeout = 0
     server.on('request', (req, res) => this.#take({ kind: 'request', req, res }, fromPeer))
     server.on('upgrade', (req, socket, head) =>
@@ -115,7 +117,7 @@ class Edge {
       this.#connections.refuse(socket as Socket, 400, 'This server is no proxy.'),
     )
     server.on('checkExpectation', (req, res) => {
-      this.#connections.request(req, res, PAGE_BODY_MS)
+      this.#connections.request(req, res, PAGE_BODY_MS, true)
       answer(res, 417, 'This expectation is not met here.')
     })
     server.on('clientError', (error, socket) => this.#malformed(error, socket as Socket))
@@ -129,7 +131,9 @@ class Edge {
     const held =
       exchange.kind === 'upgrade'
         ? this.#connections.upgrade(exchange.socket)
-        : this.#connections.request(req, exchange.res, target.kind === 'link' ? bodyMs : PAGE_BODY_MS)
+        : target.kind === 'link'
+          ? this.#connections.request(req, exchange.res, bodyMs, !isPoll(req, target))
+          : this.#connections.request(req, exchange.res, PAGE_BODY_MS, false)
     if (!held) {
       req.socket.destroy()
       return
@@ -256,6 +260,11 @@ class Edge {
     this.#options.log.debug({ status }, sentence)
     this.#connections.refuse(socket, status, sentence)
   }
+}
+
+/** Waits until there is something to say. */
+function isPoll(req: IncomingMessage, { query }: Place): boolean {
+  return req.method === 'GET' && query.sid !== undefined
 }
 
 export type { Edge }

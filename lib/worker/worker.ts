@@ -14,7 +14,7 @@ import type { Options } from '../options.ts'
 import { placeRoom } from '../placement.ts'
 import { isToWorker, type Start, type ToPrimary, type ToWorker } from '../wire/ipc.ts'
 import { AppError, loadApp } from './app.ts'
-import { createLinkEngine, createRawEngine } from './engine.ts'
+import { createLinkEngine, createRawEngine, hasRawListeners } from './engine.ts'
 import { adoptHandle } from './handle.ts'
 import { answerHealth } from './health.ts'
 import { createEdge } from './http.ts'
@@ -193,6 +193,7 @@ class Worker {
   async open(parts: WorkerParts): Promise<void> {
     const { app } = this.#start
     await (app === null ? parts.builtIn(this.#server, this.#options.path) : loadApp(app, this.#server))
+    this.#raw.settle()
     if (this.#start.waits) {
       const come = turnCome()
       tell({ type: 'loaded' })
@@ -280,7 +281,7 @@ class Worker {
         opts: raw.opts,
         handleRequest: (req, res) => raw.handleRequest(req as never, res as never),
         handleUpgrade: (req, socket, head) => raw.handleUpgrade(req as never, socket, head),
-        hasListeners: () => raw.listenerCount('connection') > 0,
+        hasListeners: () => hasRawListeners(raw),
       },
       pages: (req, res) =>
         answerHealth(this.#generations, req, res) ||

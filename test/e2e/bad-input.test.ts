@@ -143,7 +143,7 @@ t.test('limits and protocol', async (t) => {
       ['an unknown sid', request(`${link}&sid=0-abcdefghijklmnopqrst`), 400],
       ['an old Engine.IO', request(link.replace('EIO=4', 'EIO=2')), 400],
       ['a payload that is too large', request(link, { method: 'POST', body: `4${'x'.repeat(20_000)}` }), 413],
-      ['a method without meaning', request(link, { method: 'DELETE' }), 405],
+      ['a method without meaning', request(link, { method: 'DELETE' }), 400],
       ['an upgrade to nowhere', upgradeRequest('/nowhere'), 404],
       ['an upgrade of another version', upgradeRequest(link, { 'Sec-WebSocket-Version': '1' }), 400],
     ]

@@ -107,7 +107,7 @@ t.test('a client that leaves a forwarded poll leaves its owner too', async (t) =
   const edges = await start(t, 2)
   const { links, edge } = edges.workers[1]!
   const connection = await dial(t, edges)
-  connection.write(request(`/api/${edges.segment(1)}/?limpet=1&hang=1`))
+  connection.write(request(`/api/${edges.segment(1)}/?limpet=1&sid=1-x&hang=1`))
   await until(() => links.held.length === 1)
   const { req } = links.held[0]!
   const closed = new Promise((resolve) => req.once('close', resolve))
