@@ -77,6 +77,7 @@ class Engine extends EngineServer {
     this.middlewares.unshift(...made.middlewares)
     this.init()
   }
+}
 
 function prepare(engine: Engine, options: EngineOptions): void {
   engine.on('connection_error', ({ message }: { message: string }) => options.refused(message))
