@@ -7,7 +7,11 @@ import type { PerAddress } from '../addresses.ts'
 /** An engine.io server, as far as the edge uses it. Both may throw: that is answered with 500. */
 export interface EngineHandler {
   /** `maxHttpBufferSize`: the largest body of a POST, in bytes; greater than the largest message, by base64. */
-  readonly opts: { readonly maxHttpBufferSize?: number | undefined }
+  readonly opts: {
+    readonly maxHttpBufferSize?: number | undefined
+    /** Set by an application that says itself which origins it lets in. */
+    readonly cors?: unknown
+  }
   handleRequest(req: IncomingMessage, res: ServerResponse): void
   handleUpgrade(req: IncomingMessage, socket: Socket, head: Buffer): void
 }

@@ -24,11 +24,15 @@ export class Gate {
     this.#connections = connections
   }
 
+  origin({ headers }: IncomingMessage): Refusal | null {
+    return this.#origins.judge(headers.origin, headers.host) === 'foreign'
+      ? { status: 403, sentence: 'Pages of this origin may not connect here.' }
+      : null
+  }
+
   /** @param limit the largest body, in bytes */
   refusal(req: IncomingMessage, upgrade: boolean, limit: number): Refusal | null {
     const { method = '', headers } = req
-    if (this.#origins.judge(headers.origin, headers.host) === 'foreign')
-      return { status: 403, sentence: 'Pages of this origin may not connect here.' }
     if (Number(headers['content-length'] ?? 0) > limit)
       return { status: 413, sentence: `The body is larger than ${limit} bytes.` }
     // engine.io answers others with 500 where they name a session; its protocol wants 400.

@@ -173,11 +173,12 @@ class Edge {
   #link(exchange: Exchange, place: Place, address: string, fromPeer: boolean): void {
     const { req } = exchange
     const { slot } = this.#options
-    const limit = this.#engineOf(place).opts.maxHttpBufferSize ?? Number.POSITIVE_INFINITY
-    const refusal = this.#gate.refusal(req, exchange.kind === 'upgrade', limit)
+    const { maxHttpBufferSize: limit = Number.POSITIVE_INFINITY, cors } = this.#engineOf(place).opts
+    const refusal =
+      (cors ? null : this.#gate.origin(req)) ?? this.#gate.refusal(req, exchange.kind === 'upgrade', limit)
     if (refusal) return this.#refuse(exchange, refusal.status, refusal.sentence)
     // A browser's question before a request: whoever got it knows the answer.
-    if (exchange.kind === 'request' && req.method === 'OPTIONS') {
+    if (exchange.kind === 'request' && req.method === 'OPTIONS' && !cors) {
       exchange.res.writeHead(204, this.#gate.headers(req)).end()
       return
     }
@@ -227,8 +228,10 @@ class Edge {
     // engine.io takes it from here instead of parsing the URL once more.
     req._query = place.query
     if (exchange.kind === 'request') {
-      for (const [name, value] of Object.entries(this.#gate.headers(req))) exchange.res.setHeader(name, value)
-      engine.handleRequest(req, exchange.res)
+      const { res } = exchange
+      if (!engine.opts.cors)
+        for (const [name, value] of Object.entries(this.#gate.headers(req))) res.setHeader(name, value)
+      engine.handleRequest(req, res)
     } else engine.handleUpgrade(req, exchange.socket, exchange.head)
   }
 

@@ -162,7 +162,7 @@ t.test('another handler of the session acts while one that was given up still wa
 })
 
 t.test('lifecycle handlers, too', async (t) => {
-  const worker = new TestWorker({ handlerMs: 15 })
+  const worker = new TestWorker({ handlerMs: 60 })
   const stuck = gate()
   const late: unknown[] = []
   worker.server.on('session', (session) => {
