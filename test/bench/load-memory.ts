@@ -8,6 +8,8 @@ import { pssOf } from './usage.ts'
 
 /** What a server needs once, whoever comes. */
 const WARM = 300
+/** What a server holds of a client that has gone, in case something of it is still to come, is no leak. */
+const PASSING_MS = 12_000
 
 export async function idle(job: Job, crowd: Crowd, { sessions }: Of<'idle'>): Promise<Outcome> {
   await new Visits(job, 'websocket').run(WARM)
@@ -24,10 +26,10 @@ export async function leak(job: Job, { connects }: Of<'leak'>): Promise<Outcome>
   const visits = new Visits(job, 'websocket')
   const first = Math.round(connects / 3)
   await visits.run(first)
-  await pause(500)
+  await pause(PASSING_MS)
   const level = await clean(job)
   await visits.run(connects - first)
-  await pause(500)
+  await pause(PASSING_MS)
   const growth = (await clean(job)) - level
   const figures = { level: level / 1024, growth: growth / 1024, lost: visits.lost }
   return { figures, generator: 0, others: 0, faults: visits.faults }

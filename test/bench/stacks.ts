@@ -79,7 +79,13 @@ export async function startStack(
   profiles: string | null,
 ): Promise<RunningStack> {
   const directory = mkdtempSync(join(tmpdir(), 'bench-'))
-  const probe = ['--expose-gc', '--import', pathToFileURL(join(SERVERS, 'probe.js')).href]
+  // Young space that once grew stays, garbage or not, and is as much as all that is looked for.
+  const probe = [
+    '--expose-gc',
+    '--max-semi-space-size=1',
+    '--import',
+    pathToFileURL(join(SERVERS, 'probe.js')).href,
+  ]
   const batch = pathToFileURL(join(ROOT, 'dist/lib/bus/batch.js')).href
   // It must not outlive the bench, whatever ends that.
   const profile = profiles === null ? [] : ['--cpu-prof', '--cpu-prof-dir', profiles]
