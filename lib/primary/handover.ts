@@ -5,7 +5,7 @@
 import type { Worker } from 'node:cluster'
 import type { Route } from '../placement.ts'
 import { Deadlines } from './deadlines.ts'
-import type { RawHandle } from './raw.ts'
+import { type RawHandle, unconfirmed } from './raw.ts'
 
 export interface Arrival {
   readonly handle: RawHandle
@@ -32,8 +32,11 @@ export class Handover {
   readonly #waiting: Deadlines<Arrival>
   #flying: Arrival | null = null
   #tries = 0
-  /** Node still needs the handle until the send is written. */
+  /** Confirmations of others' handles, which come before that of the one that flies. */
+  #others = 0
+  /** Node still needs the handle until the send is written; where much goes on at once that is told last. */
   #written = true
+  #confirmation: 'none' | 'ack' | 'nack' = 'none'
   #closed = false
 
   /**
@@ -75,8 +78,11 @@ export class Handover {
   close(): Arrival[] {
     this.#closed = true
     this.#worker.process.off('internalMessage', this.#confirmed)
-    const left = this.#flying ? [this.#flying, ...this.#waiting.take()] : this.#waiting.take()
+    const flying = this.#flying
     this.#flying = null
+    const left = this.#waiting.take()
+    if (flying && this.#confirmation === 'ack') flying.handle.close()
+    else if (flying) left.unshift(flying)
     this.#waiting.close()
     return left
   }
@@ -90,26 +96,39 @@ export class Handover {
 
   #send(arrival: Arrival): void {
     this.#written = false
+    this.#confirmation = 'none'
+    this.#others = unconfirmed(this.#worker.process)
     // An error means that the worker is dying: what is left is collected by close().
     this.#worker.send({ type: 'connection', head: arrival.head }, arrival.handle as never, () => {
       this.#written = true
-      this.#next()
+      this.#landed()
     })
   }
 
   /** Node's own confirmation of a handle; the only sign that the worker holds it. */
   readonly #confirmed = (message: unknown): void => {
     const cmd = (message as { cmd?: unknown }).cmd
+    if (!this.#flying || (cmd !== 'NODE_HANDLE_ACK' && cmd !== 'NODE_HANDLE_NACK')) return
+    if (this.#others > 0) {
+      this.#others -= 1
+      return
+    }
+    this.#confirmation = cmd === 'NODE_HANDLE_ACK' ? 'ack' : 'nack'
+    this.#landed()
+  }
+
+  #landed(): void {
     const arrival = this.#flying
-    // Confirmed before it was written: that was another handle, of a port that the application itself listens on.
-    if (!arrival || !this.#written || (cmd !== 'NODE_HANDLE_ACK' && cmd !== 'NODE_HANDLE_NACK')) return
-    if (cmd === 'NODE_HANDLE_NACK' && ++this.#tries < TRIES) {
+    // Without one: the worker is gone, and what flew was taken back.
+    if (!arrival) return this.#next()
+    if (!this.#written || this.#confirmation === 'none') return
+    if (this.#confirmation === 'nack' && ++this.#tries < TRIES) {
       this.#send(arrival)
       return
     }
     this.#flying = null
     // Node never closes a raw handle that it sent.
-    if (cmd === 'NODE_HANDLE_ACK') arrival.handle.close()
+    if (this.#confirmation === 'ack') arrival.handle.close()
     else this.#lost(arrival, this.#closed)
     this.#next()
   }

@@ -2,6 +2,7 @@
  * The one place that touches Node's raw TCP handles. A `net.Socket` cannot be handed over without losing bytes:
  * Node goes on reading from it, into nothing, until the worker confirms. A raw handle whose reading was stopped can.
  */
+import type { ChildProcess } from 'node:child_process'
 import net from 'node:net'
 
 /** What is used of Node's internal TCP class. */
@@ -49,4 +50,13 @@ export function detach(socket: net.Socket): RawHandle | null {
   if (handle?.readStop() !== 0) return null
   internals._handle = null
   return handle
+}
+
+/**
+ * How many handles a child has to confirm before one that is sent now. Its confirmations have no names, and come in
+ * order; others than ours are on their way where the application itself listens on a port.
+ */
+export function unconfirmed(child: ChildProcess): number {
+  const { _handleQueue: queue } = child as { _handleQueue?: readonly { handle: unknown }[] | null }
+  return queue ? 1 + queue.filter(({ handle }) => handle !== null).length : 0
 }

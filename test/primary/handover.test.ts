@@ -1,6 +1,9 @@
 /** From the first byte to the worker, through a real primary and real workers. */
+import type { Worker } from 'node:cluster'
+import { EventEmitter } from 'node:events'
 import * as fc from 'fast-check'
 import t from 'tap'
+import { Handover } from '../../lib/primary/handover.ts'
 import { connect, echo, exchange, post, startPrimary } from './fixtures/primary.ts'
 
 const { port, primary } = await startPrimary(t, ['--workers', '2'])
@@ -85,4 +88,84 @@ t.test('an application may listen on a port of its own', async (t) => {
     await Promise.all(theirs),
     theirs.map(() => 'own'),
   )
+})
+
+/** A worker whose channel does as told. */
+class FakeWorker {
+  readonly process = Object.assign(new EventEmitter(), { _handleQueue: null as { handle: unknown }[] | null })
+  readonly sent: { readonly handle: unknown; readonly written: () => void }[] = []
+
+  send(_message: unknown, handle: unknown, written: () => void): void {
+    this.sent.push({ handle, written })
+  }
+
+  confirm(cmd = 'NODE_HANDLE_ACK'): void {
+    this.process.emit('internalMessage', { cmd })
+  }
+}
+
+/** With three arrivals, and the names of those whose handles were closed or that were lost. */
+function rig() {
+  const worker = new FakeWorker()
+  const ended: string[] = []
+  const handover = new Handover(worker as unknown as Worker, { waiting: 10, ms: 60_000 }, ({ handle }) =>
+    ended.push(`lost ${(handle as unknown as { name: string }).name}`),
+  )
+  const push = (name: string): void => {
+    const handle = { name, readStop: () => 0, close: () => ended.push(name) }
+    handover.push({ handle, head: Buffer.alloc(0), route: { kind: 'any' } })
+  }
+  for (const name of ['a', 'b', 'c']) push(name)
+  return { worker, handover, ended }
+}
+
+t.test('a confirmation may come before Node says that the handle is written', async (t) => {
+  const { worker, handover, ended } = rig()
+  worker.confirm()
+  t.same(ended, [], 'Node still needs the handle')
+  worker.sent[0]!.written()
+  t.same(ended, ['a'])
+  worker.sent[1]!.written()
+  worker.confirm('NODE_HANDLE_NACK')
+  worker.confirm('NODE_HANDLE_NACK')
+  t.equal(worker.sent.length, 3, 'tried again once')
+  worker.sent[2]!.written()
+  worker.sent[3]!.written()
+  worker.confirm('NODE_HANDLE_NACK')
+  t.same(ended, ['a', 'lost b'])
+  worker.confirm()
+  worker.sent[4]!.written()
+  t.same(ended, ['a', 'lost b', 'c'])
+  t.same(handover.close(), [])
+})
+
+t.test('confirmations of handles that are not ours', async (t) => {
+  const { worker, handover, ended } = rig()
+  worker.confirm()
+  worker.sent[0]!.written()
+  // Behind the first, Node has sent one of a port of the application's, and queued another, and a message.
+  worker.sent[1]!.written()
+  worker.process._handleQueue = [{ handle: {} }, { handle: null }]
+  worker.confirm()
+  t.same(ended, ['a', 'b'])
+  worker.confirm()
+  worker.confirm()
+  t.same(ended, ['a', 'b'], 'two were before ours')
+  worker.sent[2]!.written()
+  worker.confirm()
+  t.same(ended, ['a', 'b', 'c'])
+  worker.confirm()
+  t.same(handover.close(), [])
+})
+
+t.test('a worker that dies with a handle half sent', async (t) => {
+  const { worker, handover, ended } = rig()
+  worker.confirm()
+  const left = handover.close().map(({ handle }) => (handle as unknown as { name: string }).name)
+  t.same([ended, left], [['a'], ['b', 'c']], 'it had the first')
+  worker.sent[0]!.written()
+  t.equal(worker.sent.length, 1)
+  const other = rig()
+  other.worker.sent[0]!.written()
+  t.equal(other.handover.close().length, 3, 'it had none')
 })
