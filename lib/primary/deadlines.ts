@@ -1,9 +1,13 @@
+/** Ended in one turn of the event loop. */
+const BATCH = 32
+
 /** One timer for many things that all have the same time to finish: the oldest is always the first to be late. */
 export class Deadlines<T> {
   readonly #since = new Map<T, number>()
   readonly #ms: number
   readonly #late: (item: T) => void
   readonly #timer: NodeJS.Timeout
+  #more = false
 
   /** @param ms each item's time, kept to about a tenth */
   constructor(ms: number, late: (item: T) => void) {
@@ -48,18 +52,28 @@ export class Deadlines<T> {
   /** Ends all that still wait, as if they were late. */
   close(): void {
     clearInterval(this.#timer)
-    this.#expireBefore(Number.POSITIVE_INFINITY)
+    this.#expireBefore(Number.POSITIVE_INFINITY, Number.POSITIVE_INFINITY)
   }
 
   #expire(): void {
-    this.#expireBefore(performance.now() - this.#ms)
+    // Who came at once is late at once: others get their turn in between.
+    if (this.#more || !this.#expireBefore(performance.now() - this.#ms, BATCH)) return
+    this.#more = true
+    setImmediate(() => {
+      this.#more = false
+      this.#expire()
+    })
   }
 
-  #expireBefore(time: number): void {
+  /** @returns whether there may be more */
+  #expireBefore(time: number, most: number): boolean {
+    let left = most
     for (const [item, since] of this.#since) {
-      if (since > time) return
+      if (since > time) return false
+      if (left-- === 0) return true
       this.#since.delete(item)
       this.#late(item)
     }
+    return false
   }
 }

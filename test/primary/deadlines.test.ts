@@ -34,3 +34,20 @@ t.test('the oldest', async (t) => {
   t.same([deadlines.shift(), deadlines.shift(), deadlines.shift()], ['b', 'c', null])
   deadlines.close()
 })
+
+t.test('a crowd that is late at once does not hold up the rest', async (t) => {
+  const CROWD = 1000
+  let late = 0
+  let turns = 0
+  const deadlines = new Deadlines<number>(20, () => {
+    late += 1
+  })
+  for (let i = 0; i < CROWD; i++) deadlines.add(i)
+  while (late < CROWD) {
+    const before = late
+    await new Promise((resolve) => setImmediate(resolve))
+    if (late > before) turns += 1
+  }
+  t.ok(turns >= 30, `in ${turns} turns`)
+  deadlines.close()
+})
