@@ -54,6 +54,11 @@ export class Handover {
     worker.process.on('internalMessage', this.#confirmed)
   }
 
+  /** Connections that the worker has not taken yet. */
+  get pending(): number {
+    return this.#waiting.length + (this.#flying ? 1 : 0)
+  }
+
   /** False when too many wait already, or the worker is gone: the connection stays the caller's. */
   push(arrival: Arrival): boolean {
     if (this.#closed || this.#waiting.size >= this.#limit) return false

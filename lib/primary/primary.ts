@@ -217,10 +217,14 @@ export class Primary {
     const key = this.#journal?.placementKey as Uint8Array
     if (route.kind === 'segment') return placeSegment(key, route.segment, workers)
     if (route.kind === 'sid' && route.slot < workers) return route.slot
-    for (let tried = 0; tried < workers; tried++) {
-      this.#turn = (this.#turn + 1) % workers
-      if (this.#handovers[this.#turn]) break
-    }
+    return this.#anySlot()
+  }
+
+  /** In turn, but for workers that are slow to take what they were given: one that is stalled would take its share. */
+  #anySlot(): number {
+    const slots = this.#handovers.map((_, i) => (this.#turn + 1 + i) % this.#handovers.length)
+    const pending = (slot: number): number => this.#handovers[slot]?.pending ?? Number.POSITIVE_INFINITY
+    this.#turn = slots.reduce((best, slot) => (pending(slot) < pending(best) ? slot : best))
     return this.#turn
   }
 
