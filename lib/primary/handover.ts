@@ -56,7 +56,7 @@ export class Handover {
 
   /** Connections that the worker has not taken yet. */
   get pending(): number {
-    return this.#waiting.length + (this.#flying ? 1 : 0)
+    return this.#waiting.size + (this.#flying ? 1 : 0)
   }
 
   /** False when too many wait already, or the worker is gone: the connection stays the caller's. */
