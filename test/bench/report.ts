@@ -27,6 +27,8 @@ const COLUMNS: Readonly<Record<Metric, Column>> = {
 
 /** Past this share of its core a generator may be what limits. */
 export const GENERATOR_BOUND = 0.9
+/** Past this share of a core others distort what is measured: those who batch gain by it, the rest lose. */
+const OTHERS_BUSY = 0.3
 
 function figureText(spread: Spread | null, digits: number): string {
   if (!spread || Number.isNaN(spread.median)) return '–'
@@ -89,8 +91,8 @@ function generatorText(runs: Runs, workload: string, stack: StackName): string {
 
 /** The median: one other program that starts up spoils one run. */
 function othersText(runs: Runs, workload: string, stack: StackName): string {
-  const spread = spreadOf(runs.of(workload, stack).map(({ others }) => others))
-  return spread ? `${Math.round(spread.median * 100)} %` : '–'
+  const { median } = spreadOf(runs.of(workload, stack).map(({ others }) => others))!
+  return `${Math.round(median * 100)} %${median > OTHERS_BUSY ? ' busy' : ''}`
 }
 
 function verdict(runs: Runs, workload: string, bar: Bar): string[] {

@@ -69,6 +69,8 @@ t.test('the table says what is met, missed, invalid, and bound by the generator'
   t.match(text, /MISSED limpet --no-journal: 1\.90 ×/)
   t.match(text, /INVALID ws, round 1: 2 members/)
   t.match(text, /^ws .*97 % generator-bound/m)
+  t.match(text, / 50 % +20 %$/m)
+  t.match(report(result([{ ...run('limpet', 1, 9), others: 0.5 }])), / 50 % busy$/m)
   t.match(text, /^socket\.io +10\.00 +100,000/m)
   t.notMatch(text, /a room of 500/)
 })
