@@ -80,6 +80,8 @@ const TABLE = [
   ms('hello-ms', 5000, 'how long a new link may take to say hello'),
   ms('shutdown-ms', 5000, 'how long an orderly stop may take'),
   count('connections-per-address', 0, 'of one address, per worker; 0 sets no limit', 0, 1_000_000),
+  count('hellos-per-second', 1000, 'per worker, the others get a moment; 0 sets no limit', 0, 1_000_000),
+  count('hellos-per-address', 0, 'of new sessions, per second and worker; 0 sets no limit', 0, 1_000_000),
   count(
     'messages-per-second',
     0,

@@ -17,6 +17,7 @@ import { Deadlines } from './deadlines.ts'
 import type { Link } from './link.ts'
 import type { Session } from './session.ts'
 import type { Sessions } from './sessions.ts'
+import { Turnstile } from './turnstile.ts'
 
 export type Admitted =
   | { readonly ok: true; readonly data: SessionData }
@@ -48,11 +49,13 @@ export class Admission {
   /** First hellos whose `use` has not answered, by key: a client that tries again finds itself here. */
   readonly #admitting = new Map<string, Waiting>()
   readonly #deadlines = new Deadlines<Link>()
+  readonly #turnstile: Turnstile
 
   constructor(sessions: Sessions, ports: AdmissionPorts, now: () => number) {
     this.#sessions = sessions
     this.#ports = ports
     this.#now = now
+    this.#turnstile = new Turnstile(sessions.limits, now)
   }
 
   get idle(): boolean {
@@ -127,6 +130,8 @@ export class Admission {
       this.#sessions.end(session, 'count_mismatch', 'the two sides do not agree on what was sent', 'forget')
       return this.#gone(link, 'count_mismatch', handled, reached)
     }
+    const wait = this.#turnstile.resume(session.keyHash, this.#sessions.graceOf(session))
+    if (wait > 0) return this.#sessions.putOff(link, wait, session)
     const foreign = session.instance !== hello.instance
     const old = this.#sessions.fence(session)
     this.attach(session, link, hello)
@@ -188,6 +193,8 @@ export class Admission {
   #begin(link: Link, hello: Hello, keyHash: string): void {
     const waiting = this.#admitting.get(keyHash)
     if (waiting) return this.#again(waiting, link, hello, keyHash)
+    const wait = this.#turnstile.begin(keyHash, link.address)
+    if (wait > 0) return this.#sessions.putOff(link, wait)
     this.#stages.set(link, { kind: 'admitting', keyHash })
     const entry: Waiting = { link, hello }
     this.#admitting.set(keyHash, entry)

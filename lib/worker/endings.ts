@@ -48,10 +48,10 @@ export class Endings {
 
   /** The session was suspended at `since`: its grace begins. */
   wait(session: Session, since: number): void {
-    this.#graces.set({ session, since }, since + this.#graceOf(session))
+    this.#graces.set({ session, since }, since + this.graceOf(session))
   }
 
-  #graceOf(session: Session): number {
+  graceOf(session: Session): number {
     const empty = session.outbox.end === 0 && session.inbox.count === 0 && !session.rooms?.size
     return empty ? Math.min(EMPTY_GRACE_MS, this.#sessions.limits.graceMs) : this.#sessions.limits.graceMs
   }
@@ -118,7 +118,7 @@ export class Endings {
       const { session, since } = wait
       if (session.phase.kind !== 'suspended' || session.phase.since !== since) return
       // It got something to lose while it waited.
-      const until = since + this.#graceOf(session)
+      const until = since + this.graceOf(session)
       if (until > now) return this.#graces.set(wait, until)
       if (session.leaving)
         return this.end(session, 'closed_by_client', 'the client closed the session', 'forget')

@@ -9,8 +9,9 @@ import type { Session, Task } from './session.ts'
 import type { WorkerState } from './state.ts'
 import { type TaskPorts, Tasks } from './tasks.ts'
 import type { Turn } from './turn.ts'
+import type { HelloRates } from './turnstile.ts'
 
-export interface SessionLimits {
+export interface SessionLimits extends HelloRates {
   readonly graceMs: number
   readonly helloMs: number
   readonly payloadBytes: number
@@ -25,6 +26,7 @@ export interface SessionLimits {
 
 /** How long after the cut the first client comes back: by then the next process has mostly taken over. */
 const DRAIN_MS = 100
+/** At most; never more than hellos are taken. */
 const RETURNS_PER_MS = 1
 const DRAIN_MS_MAX = 10_000
 
@@ -129,6 +131,19 @@ export class Sessions implements LinkEvents {
     this.#app.refused(link, code, reason)
   }
 
+  /** This hello is not taken now: the client comes again when it is told. A session that waits for it waits anew. */
+  putOff(link: Link, afterMs: number, session: Session | null = null): void {
+    this.#admission.forget(link)
+    link.send([encodeNumber('retry', afterMs)])
+    link.close()
+    this.#app.refused(link, 'retry', `in ${afterMs} ms`)
+    if (session?.phase.kind === 'suspended') this.#await(session)
+  }
+
+  graceOf(session: Session): number {
+    return this.#endings.graceOf(session)
+  }
+
   /** Takes the link from its session without a trace in the session. */
   fence(session: Session): Link | null {
     const { link } = session
@@ -145,10 +160,14 @@ export class Sessions implements LinkEvents {
   #suspend(session: Session): void {
     this.fence(session)
     if (session.closed) return
+    this.#await(session)
+    if (!session.leaving) this.enqueue(session, { kind: 'lifecycle', name: 'suspend' })
+  }
+
+  #await(session: Session): void {
     const at = this.#now()
     this.turn.record({ type: 'suspended', session: session.id, at })
     this.#endings.wait(session, at)
-    if (!session.leaving) this.enqueue(session, { kind: 'lifecycle', name: 'suspend' })
   }
 
   /** The client said close: what it sent before is still handled. */
@@ -225,12 +244,14 @@ export class Sessions implements LinkEvents {
   /** Every link is told to come back: each at a moment of its own where the next process is about to follow. */
   shutDown(why: 'drain' | 'stop'): void {
     let slot = 0
+    const { hellosPerSecond } = this.limits
+    const perMs = hellosPerSecond > 0 ? Math.min(RETURNS_PER_MS, hellosPerSecond / 1000) : RETURNS_PER_MS
     for (const session of this.state.sessions.values()) {
       const link = this.fence(session)
       if (!link) continue
       link.send([
         why === 'drain'
-          ? encodeNumber('drain', Math.min(DRAIN_MS_MAX, DRAIN_MS + Math.floor(slot++ / RETURNS_PER_MS)))
+          ? encodeNumber('drain', Math.min(DRAIN_MS_MAX, DRAIN_MS + Math.floor(slot++ / perMs)))
           : encodeClose('shutting_down', 'the server is stopping'),
       ])
       link.close()

@@ -36,6 +36,8 @@ export const LIMITS = {
   payloadBytes: 4096,
   outboxBytes: 16_384,
   takenBytes: 8192,
+  hellosPerSecond: 0,
+  hellosPerAddress: 0,
   messagesPerSecond: 0,
   bytesPerSecond: 0,
   pingTimeoutMs: 20_000,
@@ -256,7 +258,7 @@ export function hashOf(key: string): string {
 
 export class MemoryLink implements Link {
   readonly transport: Transport
-  readonly address = '127.0.0.1'
+  address = '127.0.0.1'
   readonly segment: string
   headers: IncomingHttpHeaders | null = { 'user-agent': 'test' }
   session: Session | null = null
@@ -437,6 +439,8 @@ function describe(message: Message): string {
       return `gone ${message.gone.code} ${message.gone.handled}/${message.gone.taken}`
     case 'close':
       return `close ${message.close.code}${message.close.instance === undefined ? '' : ` by ${message.close.instance}`}`
+    case 'retry':
+      return `retry ${message.afterMs}`
     default:
       return message.type
   }
