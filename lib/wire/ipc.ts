@@ -11,7 +11,7 @@ export interface Start {
   readonly workers: number
   /** Rises with every process the primary ever started; names this process's sockets. */
   readonly generation: number
-  /** Keyed placement of segments and rooms. A secret. */
+  /** Keyed placement of segments and rooms, and hashes of clients' keys. A secret. */
   readonly placementKey: Uint8Array
   /** Private directory (0700) of the unix sockets: `bus-<slot>-<generation>` and `http-<slot>-<generation>`. */
   readonly socketDirectory: string

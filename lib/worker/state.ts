@@ -74,7 +74,7 @@ export class WorkerState implements BusStreams {
   readonly slot: number
   limits: StateLimits
   readonly sessions = new Map<string, Session>()
-  /** By SHA-256 of the client's key. */
+  /** By a keyed hash of the client's key. */
   readonly byKey = new Map<string, Session>()
   readonly tombstones = new Map<string, Tombstone>()
   readonly rooms = new Map<string, LocalRoom>()

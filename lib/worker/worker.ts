@@ -2,7 +2,7 @@
  * A worker process: engine.io links, sessions, rooms, the mesh and the application, tied together. Obeys the primary
  * alone; `lib/work.ts` runs it.
  */
-import { createHash, randomBytes } from 'node:crypto'
+import { createHmac, randomBytes } from 'node:crypto'
 import type { IncomingMessage } from 'node:http'
 import type { Logger } from 'pino'
 import { PerAddress } from '../addresses.ts'
@@ -140,7 +140,9 @@ class Worker {
     this.#state = new WorkerState(slot, stateLimitsOf(options))
     this.#turn = this.#makeTurn()
     const ids = {
-      hashKey: (key: string) => createHash('sha256').update(key).digest('base64url'),
+      // Keyed: how long it takes to look one up tells nothing to somebody who cannot compute it.
+      hashKey: (key: string) =>
+        createHmac('sha256', message.placementKey).update('k').update(key).digest('base64url'),
       newId: () => randomBytes(15).toString('base64url'),
     }
     this.#sessions = new Sessions(
