@@ -119,6 +119,14 @@ const TABLE = [
     pattern: /^(memory|stop)$/,
     help: 'a journal that cannot be written: go on in memory, or stop the worker',
   },
+  {
+    name: 'tls-cert',
+    default: '',
+    form: 'a file',
+    pattern: /^[^\0]+$/,
+    help: 'certificate chain, PEM: the port speaks TLS alone; needs --tls-key',
+  },
+  { name: 'tls-key', default: '', form: 'a file', pattern: /^[^\0]+$/, help: 'its private key, PEM' },
   { name: 'bus', default: 'local', form: 'local', pattern: /^local$/, help: 'what carries room messages' },
   {
     name: 'log-level',
@@ -142,7 +150,10 @@ type Value<R extends Row> = R extends { default: number }
       ? 'memory' | 'stop'
       : string
 
-/** Values by name in camel case: `--grace-ms` is `graceMs`. `journal` is null with `--no-journal`. */
+/**
+ * Values by name in camel case: `--grace-ms` is `graceMs`. `journal` is null with `--no-journal`; a text without default is
+ * empty.
+ */
 export type Options = { readonly [R in Row as Camel<R['name']>]: Value<R> } & {
   /** Write through to the disk, against a loss of power. */
   readonly fsync: boolean
@@ -191,6 +202,8 @@ export function parseOptions(argv: readonly string[], env: Env): Parsed {
   // A message that is larger than what may be taken would stop its link for ever.
   if (complete.takenBytes < complete.payloadBytes)
     return wrong('--taken-bytes must not be less than --payload-bytes')
+  if ((complete.tlsCert === '') !== (complete.tlsKey === ''))
+    return wrong('--tls-cert and --tls-key belong together')
   if (app === 'reload')
     return complete.journal === null
       ? wrong('reload finds the server by its journal')
@@ -255,7 +268,7 @@ function helpText(): string {
   const rows = TABLE.map((row: WholeNumber | Text) => {
     const unit =
       'unit' in row ? (row.unit === 'ms' ? ' MS' : row.unit === 'bytes' ? ' BYTES' : ' N') : ' TEXT'
-    return `  ${`--${row.name}${unit}`.padEnd(26)}${row.help} (${row.default})`
+    return `  ${`--${row.name}${unit}`.padEnd(26)}${row.help} (${row.default === '' ? 'none' : row.default})`
   })
   return [
     'limpet [app.js] [options]',

@@ -86,6 +86,8 @@ t.test('one clear line for what is wrong', async (t) => {
     [['--journal-failure', 'ignore'], /--journal-failure must be memory or stop/],
     [['--park-ms', '-1'], /--park-ms/],
     [['--handover-ms', '0'], /--handover-ms/],
+    [['--tls-cert', 'a.pem'], /^--tls-cert and --tls-key belong together/],
+    [['--tls-key', 'a.pem'], /^--tls-cert and --tls-key belong together/],
   ]
   for (const [argv, message] of wrong) {
     const parsed = parseOptions(argv, {})

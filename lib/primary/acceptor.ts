@@ -7,10 +7,14 @@ import { type Answer, CROWDED, encodeAnswer, HEAD_CUT, HEAD_LATE, NO_WORKER, STO
 import { Deadlines } from './deadlines.ts'
 import type { Arrival } from './handover.ts'
 import { type Head, HeadReader } from './head.ts'
+import { HelloReader } from './hello.ts'
 import { acceptRaw, detach, type RawHandle, wrap } from './raw.ts'
 
 export interface AcceptorSetup {
-  readonly options: Pick<Options, 'port' | 'host' | 'path' | 'headBytes' | 'headMs' | 'connectionsPerAddress'>
+  readonly options: Pick<
+    Options,
+    'port' | 'host' | 'path' | 'headBytes' | 'headMs' | 'connectionsPerAddress' | 'tlsCert'
+  >
   readonly log: Logger
   /** Takes the connection over, or returns false: then the client gets 503. */
   readonly place: (arrival: Arrival) => boolean
@@ -20,7 +24,7 @@ export interface AcceptorSetup {
 /** A connection whose first head is not complete. */
 interface Reading {
   readonly socket: net.Socket
-  readonly head: HeadReader
+  readonly head: HeadReader | HelloReader
   /** It is no longer one of its address whose head is awaited. */
   readonly release: () => void
 }
@@ -41,7 +45,9 @@ export class Acceptor {
     this.#setup = setup
     this.#unplaced = new PerAddress(setup.options.connectionsPerAddress)
     this.#reading = new Deadlines(setup.options.headMs, (late) => {
-      this.#answer(late.socket, this.#open ? HEAD_LATE : STOPPING)
+      // Who has said nothing yet expects TLS, and no answer of the primary's.
+      if (this.#secure) late.socket.destroy()
+      else this.#answer(late.socket, this.#open ? HEAD_LATE : STOPPING)
     })
   }
 
@@ -72,6 +78,10 @@ export class Acceptor {
 
   /** For a connection that no worker can take any more. */
   refuse(handle: RawHandle): void {
+    if (this.#secure) {
+      handle.close()
+      return
+    }
     const socket = wrap(handle, () => {})
     socket.on('error', () => {})
     this.#answer(socket, this.#open ? NO_WORKER : STOPPING)
@@ -89,15 +99,20 @@ export class Acceptor {
     this.#lingering.close()
   }
 
+  get #secure(): boolean {
+    return this.#setup.options.tlsCert !== ''
+  }
+
   #accepted(handle: RawHandle): void {
-    const head = new HeadReader(this.#setup.options.path, this.#setup.options.headBytes)
+    const { path, headBytes, connectionsPerAddress } = this.#setup.options
+    const head = this.#secure ? new HelloReader() : new HeadReader(path, headBytes)
     let reading: Reading | null = null
     const socket = wrap(handle, (bytes) => {
       // What comes after an answer is read only so that the answer is not reset away.
       if (reading && this.#reading.has(reading)) this.#read(reading, head.push(bytes))
     })
     socket.on('error', () => {})
-    const address = this.#setup.options.connectionsPerAddress > 0 ? (socket.remoteAddress ?? '') : ''
+    const address = connectionsPerAddress > 0 ? (socket.remoteAddress ?? '') : ''
     if (this.#unplaced.isFull(address)) return this.#answer(socket, CROWDED)
     const release = this.#unplaced.hold(address)
     reading = { socket, head, release }

@@ -1,7 +1,7 @@
 /** The worker processes: one per slot, started, watched, started again, replaced one by one, stopped. */
 import cluster, { type Worker } from 'node:cluster'
 import type { Logger } from 'pino'
-import type { Start, ToPrimary } from '../wire/ipc.ts'
+import type { Start, ToPrimary, ToWorker } from '../wire/ipc.ts'
 import { Deaths } from './deaths.ts'
 import { WorkerProcess } from './worker-process.ts'
 
@@ -107,6 +107,15 @@ export class Fleet {
       this.#setup.log.warn({ slot, pid: at.process.pid }, 'worker did not stop in time')
       at.process.kill()
     }
+  }
+
+  /** All processes that have been started, or will be before they hear of it. */
+  tell(message: ToWorker): void {
+    for (const at of this.#slots) {
+      if ('process' in at) at.process.tell(message)
+      if ('next' in at) at.next.tell(message)
+    }
+    this.#replacement?.next?.tell(message)
   }
 
   // — replacing —

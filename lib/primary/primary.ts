@@ -5,6 +5,7 @@ import type { Options } from '../options.ts'
 import { placeSegment, type Route } from '../placement.ts'
 import { Acceptor } from './acceptor.ts'
 import type { Answer } from './answer.ts'
+import { CertificateFiles } from './certificate.ts'
 import { runDeal } from './deal.ts'
 import {
   type JournalDirectory,
@@ -44,6 +45,7 @@ export class Primary {
   #acceptor: Acceptor | null = null
   #fleet: Fleet | null = null
   #journal: JournalDirectory | null = null
+  #certificate: CertificateFiles | null = null
   #socketDirectory: string | null = null
   /** By slot; null while the slot cannot take connections. */
   #handovers: (Handover | null)[] = []
@@ -82,6 +84,7 @@ export class Primary {
   async reload(): Promise<string | null> {
     if (this.#reloading) return 'a reload is under way'
     this.#reloading = true
+    this.#certificate?.reread()
     const journal = this.#journal?.path ?? null
     const number = journal === null ? 0 : readReloadReport(journal).number + 1
     const report = (state: ReloadReport['state'], reason: string): void => {
@@ -112,6 +115,7 @@ export class Primary {
     if (!opened.ok) throw new Error(opened.reason)
     this.#journal = opened.directory
     if (this.#stopping) return
+    this.#certificate = this.#openCertificate()
     const { placementKey } = opened.directory
     const slotFiles = await this.#generation(opened.directory)
     if (this.#stopping) return
@@ -123,7 +127,9 @@ export class Primary {
     this.#acceptor = new Acceptor({ options, log, place, health: () => this.#health() })
     const port = await this.#listen(this.#acceptor)
     if (this.#stopping) return
-    this.#url = `http://${options.host.includes(':') ? `[${options.host}]` : options.host}:${port}/`
+    const scheme = this.#certificate ? 'https' : 'http'
+    this.#url = `${scheme}://${options.host.includes(':') ? `[${options.host}]` : options.host}:${port}/`
+    const certificate = () => this.#certificate?.current ?? null
     const socketDirectory = makeSocketDirectory()
     this.#socketDirectory = socketDirectory
     this.#fleet = new Fleet({
@@ -136,6 +142,10 @@ export class Primary {
         placementKey,
         socketDirectory,
         app,
+        // Whichever is the one when a process starts.
+        get certificate() {
+          return certificate()
+        },
         options: { ...options, journal: slotFiles },
       },
       ready: (slot, worker) => {
@@ -178,6 +188,14 @@ export class Primary {
     }
     commitGeneration(path, to)
     return to.path
+  }
+
+  #openCertificate(): CertificateFiles | null {
+    const { tlsCert, tlsKey } = this.#setup.options
+    if (tlsCert === '') return null
+    return new CertificateFiles(tlsCert, tlsKey, this.#setup.log, (certificate) =>
+      this.#fleet?.tell({ type: 'certificate', certificate }),
+    )
   }
 
   async #listen(acceptor: Acceptor): Promise<number> {
@@ -252,6 +270,7 @@ export class Primary {
     if (this.#stopping) return
     this.#stopping = true
     this.#dealing?.kill('SIGKILL')
+    this.#certificate?.close()
     await this.#started
     this.#acceptor?.close()
     for (const parking of this.#parkings) parking.close()

@@ -19,14 +19,27 @@ export interface Start {
   readonly app: string | null
   /** Values of lib/options.ts, by option name. */
   readonly options: Readonly<Record<string, unknown>>
+  /** Null: connections are plain. */
+  readonly certificate: Certificate | null
   /** Another process still holds the slot: load the application, say so, and wait for `recover`. */
   readonly waits: boolean
+}
+
+/** What a worker needs to speak TLS. Secrets. */
+export interface Certificate {
+  /** PEM. */
+  readonly cert: string
+  readonly key: string
+  /** The same for all workers: a client goes on with its TLS session at whichever it meets. */
+  readonly ticketKeys: Uint8Array
 }
 
 export type ToWorker =
   | Start
   /** Comes with a TCP handle; `head` is every byte read from it so far. */
   | { readonly type: 'connection'; readonly head: Uint8Array }
+  /** Another one, for connections from now on. */
+  | { readonly type: 'certificate'; readonly certificate: Certificate }
   /** Which generation now holds each slot; index is the slot, 0 means none. */
   | { readonly type: 'fleet'; readonly generations: readonly number[] }
   /** The process before has ended: take the slot over. */
@@ -70,7 +83,7 @@ export type ToPrimary =
   /** Everything is closed; the process exits next. */
   | { readonly type: 'stopped' }
 
-const TO_WORKER = new Set(['start', 'connection', 'fleet', 'recover', 'drain', 'stop'])
+const TO_WORKER = new Set(['start', 'connection', 'certificate', 'fleet', 'recover', 'drain', 'stop'])
 const TO_PRIMARY = new Set(['up', 'loaded', 'ready', 'failed', 'journal', 'stopped'])
 
 /** The channel belongs to one program, so the type name is proof enough of the shape. */

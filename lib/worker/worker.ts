@@ -27,6 +27,7 @@ import { JournalError, openSlotJournal } from './slot-journal.ts'
 import { WorkerState } from './state.ts'
 import { StateClock } from './state-clock.ts'
 import { stateLimitsOf } from './state-limits.ts'
+import { Terminator } from './terminator.ts'
 import { Turn } from './turn.ts'
 
 /** How late a deadline may be noticed. */
@@ -113,6 +114,7 @@ class Worker {
   readonly #server: AppServer
   #bus: Bus | null = null
   #edge: ReturnType<typeof createEdge> | null = null
+  #terminator: Terminator | null = null
   /** Of each slot, as the primary last said. */
   #generations: readonly number[] | null = null
   #clock: NodeJS.Timeout | null = null
@@ -211,6 +213,7 @@ class Worker {
     if (damaged) for (const peer of this.#state.peers.keys()) this.#rooms.peerReset(peer)
     this.#turn.commit()
     this.#edge = this.#makeEdge(parts.pages())
+    this.#terminator = this.#makeTerminator(this.#edge)
     await this.#edge.listen()
     this.#clock = setInterval(() => {
       if (!this.#sessions.idle) this.#sessions.tick()
@@ -293,13 +296,23 @@ class Worker {
     })
   }
 
+  #makeTerminator(edge: ReturnType<typeof createEdge>): Terminator | null {
+    const { certificate } = this.#start
+    const setup = { handshakeMs: this.#options.headMs, log: this.#log }
+    return certificate && new Terminator({ ...setup, certificate, secured: (socket) => edge.adopt(socket) })
+  }
+
   obey(message: Exclude<ToWorker, Start>, handle: unknown): void {
     switch (message.type) {
       case 'connection': {
         const socket = adoptHandle(handle, message.head)
-        if (socket) this.#edge?.adopt(socket)
+        if (socket && this.#terminator) this.#terminator.accept(socket)
+        else if (socket) this.#edge?.adopt(socket)
         return
       }
+      case 'certificate':
+        this.#terminator?.renew(message.certificate)
+        return
       case 'fleet':
         this.#generations = message.generations
         this.#bus?.fleet(message.generations)
@@ -327,6 +340,7 @@ class Worker {
     this.#turn.close()
     this.#journal.close()
     await Promise.all([this.#edge?.close(), this.#bus?.close()])
+    this.#terminator?.close()
     tell({ type: 'stopped' })
     process.disconnect()
   }

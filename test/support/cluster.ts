@@ -132,7 +132,7 @@ export class Cluster {
   }
 
   get url(): string {
-    return `http://127.0.0.1:${this.port}`
+    return `${this.stdout.includes('https:') ? 'https' : 'http'}://127.0.0.1:${this.port}`
   }
 
   get pid(): number {
@@ -181,7 +181,7 @@ export class Cluster {
   }
 
   async ready(): Promise<void> {
-    const line = /^limpet listening on http:\/\/127\.0\.0\.1:(\d+)\/$/m
+    const line = /^limpet listening on https?:\/\/127\.0\.0\.1:(\d+)\/$/m
     await until(() => line.test(this.stdout) || this.#ended, READY_MS, "the server's first line")
     const port = line.exec(this.stdout)?.[1]
     if (port === undefined) throw new Error(`the server ended with ${await this.exit}: ${this.stderr}`)
