@@ -1,12 +1,14 @@
 /** A server under siege by connections that say next to nothing: who means well still gets in, who does not is cut in time. */
+
 import { type ChildProcess, fork } from 'node:child_process'
 import { once } from 'node:events'
 import { join } from 'node:path'
 import type { Cluster } from '../support/cluster.ts'
 import { rawConnect, upgradeRequest } from '../support/raw.ts'
+import { ROOT } from '../support/root.ts'
 import { until, within } from '../support/until.ts'
 
-const PROGRAM = join(import.meta.dirname, '../support/slow-loris.js')
+const PROGRAM = join(ROOT, 'test/support/slow-loris.js')
 const DRIP_MS = 1000
 /** The worker's, for a connection that is idle behind an answer. */
 const KEEP_ALIVE_MS = 5000

@@ -3,10 +3,12 @@
  * server; `--cut`: all links are cut instead); how long it takes until everybody is back, and at what price. Exits 1
  * with a finding, or where somebody is late. What stands behind `--` goes to the server.
  */
+
 import { existsSync, mkdtempSync, readFileSync, rmSync } from 'node:fs'
 import { join } from 'node:path'
 import { parseArgs } from 'node:util'
 import { Cluster, steadyPort } from '../support/cluster.ts'
+import { ROOT } from '../support/root.ts'
 import { pause, until } from '../support/until.ts'
 import { RUNS_ENV } from './runs.ts'
 import { type StormFigures, StormPeer } from './storm-peer.ts'
@@ -40,7 +42,7 @@ const cluster = new Cluster({
   args: positionals,
   port: await steadyPort(),
   env: { ...RUNS_ENV, LOOP_DELAYS: delays },
-  node: ['--import', join(import.meta.dirname, '../support/loop-preload.js')],
+  node: ['--import', join(ROOT, 'test/support/loop-preload.js')],
 })
 const figures: StormFigures = { dials: 0, refused: new Map(), told: new Map(), wrong: [] }
 let away = new Set<StormPeer>()

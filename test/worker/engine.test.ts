@@ -2,6 +2,8 @@
 import { once } from 'node:events'
 import { createServer } from 'node:http'
 import { type AddressInfo, connect, type Socket } from 'node:net'
+import { setFlagsFromString } from 'node:v8'
+import { runInNewContext } from 'node:vm'
 import t, { type Test } from 'tap'
 import { PerAddress } from '../../lib/addresses.ts'
 import { createLinkEngine } from '../../lib/worker/engine.ts'
@@ -25,6 +27,8 @@ interface Rig {
   open(): number
   /** Requests that came. */
   requests: number
+  /** Of the last upgrade. */
+  upgrade: WeakRef<object> | null
 }
 
 async function rig(t: Test, pingTimeoutMs = 20_000): Promise<Rig> {
@@ -53,7 +57,10 @@ async function rig(t: Test, pingTimeoutMs = 20_000): Promise<Rig> {
     made.requests += 1
     engine.handleRequest(req as never, res as never)
   })
-  server.on('upgrade', (req, socket, head) => engine.handleUpgrade(req as never, socket as never, head))
+  server.on('upgrade', (req, socket, head) => {
+    made.upgrade = new WeakRef(req)
+    engine.handleUpgrade(req as never, socket as never, head)
+  })
   server.on('connection', (socket) => {
     sockets.add(socket)
     socket.once('close', () => sockets.delete(socket))
@@ -70,7 +77,7 @@ async function rig(t: Test, pingTimeoutMs = 20_000): Promise<Rig> {
   })
   const queued = (): number => [...sockets].reduce((sum, { writableLength }) => sum + writableLength, 0)
   const { port } = server.address() as AddressInfo
-  const made: Rig = { port, links, seen, queued, open: () => sockets.size, requests: 0 }
+  const made: Rig = { port, links, seen, queued, open: () => sockets.size, requests: 0, upgrade: null }
   return made
 }
 
@@ -103,6 +110,23 @@ async function fill(link: Link, of: Rig): Promise<{ pages: number; most: number 
   }
   return { pages, most }
 }
+
+t.test('WebSocket: a link keeps nothing of its request', async (t) => {
+  setFlagsFromString('--expose-gc')
+  const collect = runInNewContext('gc') as () => void
+  const of = await rig(t)
+  const { link, client } = await stopped(t, of)
+  link.headers = null
+  await until(() => {
+    collect()
+    return of.upgrade!.deref() === undefined
+  })
+  client.socket.resume()
+  link.send(['e1'])
+  t.equal((await client.frame()).toString(), '4e1', 'and it works')
+  client.destroy()
+  await until(() => of.seen.some((what) => what.startsWith('closed')))
+})
 
 t.test(
   'WebSocket: one page waits in the socket, and the next goes when the client has read on',
