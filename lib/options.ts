@@ -78,6 +78,7 @@ const TABLE = [
   bytes('head-bytes', 16_384, 'the largest head of an HTTP request', 256, 1_048_576),
   ms('head-ms', 5000, 'how long the head of an HTTP request may take'),
   ms('hello-ms', 5000, 'how long a new link may take to say hello'),
+  ms('use-ms', 10_000, 'how long server.use may take before the client is told to try later; 0: no limit', 0),
   ms('shutdown-ms', 5000, 'how long an orderly stop may take'),
   count('connections-per-address', 0, 'of one address, per worker; 0 sets no limit', 0, 1_000_000),
   count('hellos-per-second', 1000, 'per worker, the others get a moment; 0 sets no limit', 0, 1_000_000),

@@ -37,6 +37,7 @@ type Stage =
   | { readonly kind: 'admitting'; readonly keyHash: string }
 
 interface Waiting {
+  readonly keyHash: string
   link: Link
   hello: Hello
 }
@@ -49,6 +50,8 @@ export class Admission {
   /** First hellos whose `use` has not answered, by key: a client that tries again finds itself here. */
   readonly #admitting = new Map<string, Waiting>()
   readonly #deadlines = new Deadlines<Link>()
+  /** Of `use`. */
+  readonly #uses = new Deadlines<Waiting>()
   readonly #turnstile: Turnstile
 
   constructor(sessions: Sessions, ports: AdmissionPorts, now: () => number) {
@@ -59,7 +62,7 @@ export class Admission {
   }
 
   get idle(): boolean {
-    return this.#deadlines.empty
+    return this.#deadlines.empty && this.#uses.empty
   }
 
   expect(link: Link, kind: 'fresh' | 'parted'): void {
@@ -196,7 +199,7 @@ export class Admission {
     const wait = this.#turnstile.begin(keyHash, link.address)
     if (wait > 0) return this.#sessions.putOff(link, wait)
     this.#stages.set(link, { kind: 'admitting', keyHash })
-    const entry: Waiting = { link, hello }
+    const entry: Waiting = { keyHash, link, hello }
     this.#admitting.set(keyHash, entry)
     const info = {
       auth: hello.auth,
@@ -205,8 +208,10 @@ export class Admission {
       segment: link.segment,
     }
     const result = this.#ports.admit(info)
-    if (result instanceof Promise) void result.then((admitted) => this.#admitted(entry, keyHash, admitted))
-    else this.#admitted(entry, keyHash, result)
+    if (!(result instanceof Promise)) return this.#admitted(entry, result)
+    void result.then((admitted) => this.#admitted(entry, admitted))
+    const { useMs } = this.#sessions.limits
+    if (useMs > 0) this.#uses.set(entry, this.#now() + useMs)
   }
 
   /** The client tried again while `use` was still at work: the later attempt waits in its place. */
@@ -221,9 +226,11 @@ export class Admission {
     if (this.#stages.has(old)) this.#sessions.refuse(old, 'link_replaced', '')
   }
 
-  #admitted(entry: Waiting, keyHash: string, admitted: Admitted): void {
+  #admitted(entry: Waiting, admitted: Admitted): void {
+    const { keyHash, link, hello } = entry
+    // It took too long, and the client was told so.
+    if (this.#admitting.get(keyHash) !== entry) return
     this.#admitting.delete(keyHash)
-    const { link, hello } = entry
     // The client went away meanwhile; its next hello asks again.
     if (!this.#stages.has(link)) return
     if (!admitted.ok) return this.#sessions.refuse(link, admitted.code, admitted.message)
@@ -245,6 +252,12 @@ export class Admission {
       if (!stage || stage.kind === 'admitting') return
       if (stage.until > now) return this.#deadlines.set(link, stage.until)
       this.#sessions.refuse(link, 'hello_timeout', 'no hello came in time')
+    })
+    this.#uses.expire(now, (entry) => {
+      const { keyHash, link } = entry
+      if (this.#admitting.get(keyHash) !== entry) return
+      this.#admitting.delete(keyHash)
+      if (this.#stages.has(link)) this.#sessions.refuse(link, 'busy', 'server.use did not answer in time')
     })
   }
 

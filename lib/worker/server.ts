@@ -35,6 +35,7 @@ const LOUD = new Set<string>([
   'count_mismatch',
   'outbox_overflow',
   'room_lost',
+  'busy',
 ] satisfies Code[])
 
 export type PageHandler = (req: IncomingMessage, res: ServerResponse) => unknown

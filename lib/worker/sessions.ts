@@ -14,6 +14,8 @@ import type { HelloRates } from './turnstile.ts'
 export interface SessionLimits extends HelloRates {
   readonly graceMs: number
   readonly helloMs: number
+  /** `server.use`; 0 sets no limit. */
+  readonly useMs: number
   readonly payloadBytes: number
   readonly outboxBytes: number
   /** Taken from a client and not yet handled; past it the worker stops reading that link. */

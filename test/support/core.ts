@@ -33,6 +33,7 @@ import { Turn } from '../../lib/worker/turn.ts'
 export const LIMITS = {
   graceMs: 20_000,
   helloMs: 3_000,
+  useMs: 6_000,
   payloadBytes: 4096,
   outboxBytes: 16_384,
   takenBytes: 8192,

@@ -227,6 +227,45 @@ t.test('while `use` is at work', async (t) => {
     t.equal(asked(), 2)
   })
 
+  t.test(
+    'it takes too long: the client is told to come later, and its answer counts for nothing',
+    async (t) => {
+      const { worker, peer, first, asked, open } = admitting()
+      worker.pass(5900)
+      t.same(first.heard(), [])
+      t.notOk(worker.sessions.idle)
+      worker.pass(150)
+      t.same(first.heard(), ['close busy'])
+      t.ok(first.closed)
+      const second = peer.open()
+      peer.hello()
+      t.equal(asked(), 2, 'the next hello asks anew')
+      open()
+      await settle(worker)
+      t.same(second.heard(), ['welcome from 1 taken 0 handled 0'])
+      t.same(worker.seen, ['open'], 'one session')
+      worker.pass(6000)
+      t.notOk(second.closed)
+    },
+  )
+
+  t.test('it takes too long, and another link has taken the place of the first', async (t) => {
+    const { worker, peer, first } = admitting()
+    worker.pass(3000)
+    const second = peer.open()
+    peer.hello()
+    worker.pass(3050)
+    t.same([first.heard(), second.heard()], [['close link_replaced'], ['close busy']])
+  })
+
+  t.test('nobody is there any more when its time is over', async (t) => {
+    const { worker, peer, first } = admitting()
+    peer.lose(first)
+    worker.pass(6050)
+    t.same(first.heard(), [])
+    t.ok(worker.sessions.idle)
+  })
+
   t.test('the client goes away and is back before it answers', async (t) => {
     const { worker, peer, first, asked, open } = admitting()
     peer.lose(first)

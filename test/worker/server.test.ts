@@ -1,3 +1,4 @@
+import { createHmac } from 'node:crypto'
 import t from 'tap'
 import { encodeQuestion, encodeReply } from '../../lib/bus/questions.ts'
 import { LimpetError } from '../../lib/wire/codes.ts'
@@ -77,6 +78,56 @@ t.test('use', async (t) => {
       t.equal(worker.logged.filter(({ level }) => level >= ERROR).length, isLogged ? 1 : 0)
     })
   }
+})
+
+/** Verifies as a JWT library does, with what README's example uses of one. */
+function tokens(secret: string) {
+  const sign = (head: string, claims: string) =>
+    createHmac('sha256', secret).update(`${head}.${claims}`).digest('base64url')
+  const encoded = (value: unknown) => Buffer.from(JSON.stringify(value)).toString('base64url')
+  const fault = (code: string) => Object.assign(new Error(`no: ${secret}`), { code })
+  return {
+    issue: (claims: object) => {
+      const [head, body] = [encoded({ alg: 'HS256' }), encoded(claims)]
+      return `${head}.${body}.${sign(head, body)}`
+    },
+    verify: async (token: string): Promise<{ payload: { sub: string; exp: number } }> => {
+      const [head = '', body = '', signature = ''] = token.split('.')
+      if (token === 'while the keys cannot be fetched') throw fault('ERR_JWKS_TIMEOUT')
+      if (signature !== sign(head, body)) throw fault('ERR_JWS_SIGNATURE_VERIFICATION_FAILED')
+      const payload = JSON.parse(Buffer.from(body, 'base64url').toString())
+      if (payload.exp < 1000) throw fault('ERR_JWT_EXPIRED')
+      return { payload }
+    },
+  }
+}
+
+t.test('use with tokens', async (t) => {
+  const { issue, verify } = tokens('a secret')
+  const worker = new TestWorker()
+  worker.server.use(async ({ auth }) => {
+    const { payload } = await verify(String(auth)).catch(({ code }) => {
+      throw new LimpetError(/^ERR_JW[TS]_/.test(code) ? 'refused' : 'busy')
+    })
+    return { user: payload.sub }
+  })
+  const outcome = async (auth: unknown): Promise<unknown> => {
+    const peer = new Peer(worker)
+    peer.open()
+    peer.hello({ auth, key: `key-${worker.apps.length}` })
+    await settle(worker)
+    const [answer] = peer.read()
+    return answer?.startsWith('welcome') ? worker.apps.at(-1)!.data : answer
+  }
+  const good = issue({ sub: 'ann', exp: 2000 })
+  t.same(await outcome(good), { user: 'ann' })
+  t.same(await outcome(issue({ sub: 'ann', exp: 10 })), 'close refused')
+  t.same(await outcome(tokens('another').issue({ sub: 'ann', exp: 2000 })), 'close refused')
+  t.same(await outcome(`${good.slice(0, -3)}AAA`), 'close refused')
+  for (const none of [undefined, null, {}, 7, '', 'a.b.c']) t.same(await outcome(none), 'close refused')
+  t.same(await outcome('while the keys cannot be fetched'), 'close busy', 'is no fault of the client')
+  t.notOk(JSON.stringify(worker.logged).includes(good))
+  t.notOk(JSON.stringify(worker.logged).includes('a secret'))
 })
 
 t.test("a listener of 'session' that fails stops neither the others nor the session", async (t) => {
