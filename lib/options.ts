@@ -78,7 +78,7 @@ const TABLE = [
   bytes('head-bytes', 16_384, 'the largest head of an HTTP request', 256, 1_048_576),
   ms('head-ms', 5000, 'how long the head of an HTTP request may take'),
   ms('hello-ms', 5000, 'how long a new link may take to say hello'),
-  ms('use-ms', 10_000, 'how long server.use may take before the client is told to try later; 0: no limit', 0),
+  ms('use-ms', 10_000, 'how long server.use may take; 0 sets no limit', 0),
   ms('shutdown-ms', 5000, 'how long an orderly stop may take'),
   count('connections-per-address', 0, 'of one address, per worker; 0 sets no limit', 0, 1_000_000),
   count('hellos-per-second', 1000, 'per worker, the others get a moment; 0 sets no limit', 0, 1_000_000),
@@ -269,7 +269,7 @@ function helpText(): string {
   const rows = TABLE.map((row: WholeNumber | Text) => {
     const unit =
       'unit' in row ? (row.unit === 'ms' ? ' MS' : row.unit === 'bytes' ? ' BYTES' : ' N') : ' TEXT'
-    return `  ${`--${row.name}${unit}`.padEnd(26)}${row.help} (${row.default === '' ? 'none' : row.default})`
+    return `  ${`--${row.name}${unit}`.padEnd(30)}${row.help} (${row.default === '' ? 'none' : row.default})`
   })
   return [
     'limpet [app.js] [options]',
@@ -278,9 +278,9 @@ function helpText(): string {
     'Serves an application, or the built-in chat when none is given.',
     '',
     ...rows,
-    `  ${'--no-journal'.padEnd(26)}keep nothing on disk`,
-    `  ${'--fsync'.padEnd(26)}write the journal through to the disk, against a loss of power`,
-    `  ${'--help, --version'.padEnd(26)}`.trimEnd(),
+    `  ${'--no-journal'.padEnd(30)}keep nothing on disk`,
+    `  ${'--fsync'.padEnd(30)}write the journal through to the disk, against a loss of power`,
+    `  ${'--help, --version'.padEnd(30)}`.trimEnd(),
     '',
     'In brackets: the default. Each option is also read from the environment: --grace-ms is LIMPET_GRACE_MS.',
   ].join('\n')
