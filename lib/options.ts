@@ -4,6 +4,7 @@
  */
 import { availableParallelism } from 'node:os'
 import { parseArgs } from 'node:util'
+import { isProxyList } from './proxies.ts'
 
 interface WholeNumber {
   readonly name: string
@@ -20,7 +21,7 @@ interface Text {
   readonly default: string
   /** What the value must be, in words. */
   readonly form: string
-  readonly pattern: RegExp
+  readonly pattern: { test(text: string): boolean }
   readonly help: string
 }
 
@@ -63,6 +64,13 @@ const TABLE = [
     pattern:
       /^(same|\*|null|[a-z][a-z0-9+.-]*:\/\/[^\s/,]*)(,(same|\*|null|[a-z][a-z0-9+.-]*:\/\/[^\s/,]*))*$/i,
     help: 'whose pages may connect: same host, origins, * for all',
+  },
+  {
+    name: 'trust-proxy',
+    default: 'none',
+    form: 'none, or loopback, addresses and networks like 10.0.0.0/8, separated by commas',
+    pattern: { test: isProxyList },
+    help: 'whose X-Forwarded-For and PROXY headers are believed',
   },
   count('workers', availableParallelism(), 'worker processes, one per core by default', 1, 1024),
   ms('grace-ms', 120_000, 'how long a session without a link waits for its client', 0),

@@ -3,17 +3,19 @@ import net from 'node:net'
 import type { Logger } from 'pino'
 import { PerAddress } from '../addresses.ts'
 import type { Options } from '../options.ts'
+import { Proxies } from '../proxies.ts'
 import { type Answer, CROWDED, encodeAnswer, HEAD_CUT, HEAD_LATE, NO_WORKER, STOPPING } from './answer.ts'
 import { Deadlines } from './deadlines.ts'
 import type { Arrival } from './handover.ts'
 import { type Head, HeadReader } from './head.ts'
 import { HelloReader } from './hello.ts'
+import { ProxyHeader } from './proxy-header.ts'
 import { acceptRaw, detach, type RawHandle, wrap } from './raw.ts'
 
 export interface AcceptorSetup {
   readonly options: Pick<
     Options,
-    'port' | 'host' | 'path' | 'headBytes' | 'headMs' | 'connectionsPerAddress' | 'tlsCert'
+    'port' | 'host' | 'path' | 'headBytes' | 'headMs' | 'connectionsPerAddress' | 'trustProxy' | 'tlsCert'
   >
   readonly log: Logger
   /** Takes the connection over, or returns false: then the client gets 503. */
@@ -25,6 +27,10 @@ export interface AcceptorSetup {
 interface Reading {
   readonly socket: net.Socket
   readonly head: HeadReader | HelloReader
+  /** Of a proxy that is trusted: what stands before the head; null behind it. */
+  introduction: ProxyHeader | null
+  /** Of the client, where a proxy said so. */
+  address: string | null
   /** It is no longer one of its address whose head is awaited. */
   readonly release: () => void
 }
@@ -39,10 +45,12 @@ export class Acceptor {
   readonly #lingering = new Deadlines<net.Socket>(LINGER_MS, (socket) => socket.destroy())
   /** Connections whose head is awaited. */
   readonly #unplaced: PerAddress
+  readonly #proxies: Proxies
   #open = false
 
   constructor(setup: AcceptorSetup) {
     this.#setup = setup
+    this.#proxies = new Proxies(setup.options.trustProxy)
     this.#unplaced = new PerAddress(setup.options.connectionsPerAddress)
     this.#reading = new Deadlines(setup.options.headMs, (late) => {
       // Who has said nothing yet expects TLS, and no answer of the primary's.
@@ -109,13 +117,16 @@ export class Acceptor {
     let reading: Reading | null = null
     const socket = wrap(handle, (bytes) => {
       // What comes after an answer is read only so that the answer is not reset away.
-      if (reading && this.#reading.has(reading)) this.#read(reading, head.push(bytes))
+      if (reading && this.#reading.has(reading)) this.#take(reading, bytes)
     })
     socket.on('error', () => {})
-    const address = connectionsPerAddress > 0 ? (socket.remoteAddress ?? '') : ''
-    if (this.#unplaced.isFull(address)) return this.#answer(socket, CROWDED)
-    const release = this.#unplaced.hold(address)
-    reading = { socket, head, release }
+    const asked = connectionsPerAddress > 0 || !this.#proxies.none
+    const address = asked ? (socket.remoteAddress ?? '') : ''
+    const isProxy = this.#proxies.trusts(address)
+    if (!isProxy && this.#unplaced.isFull(address)) return this.#answer(socket, CROWDED)
+    const release = isProxy ? () => {} : this.#unplaced.hold(address)
+    const introduction = isProxy ? new ProxyHeader(headBytes) : null
+    reading = { socket, head, introduction, address: null, release }
     this.#reading.add(reading)
     socket.on('close', () => {
       release()
@@ -126,6 +137,16 @@ export class Acceptor {
       if (socket.bytesRead > 0) this.#answer(socket, HEAD_CUT)
       else socket.destroy()
     })
+  }
+
+  #take(reading: Reading, bytes: Uint8Array): void {
+    if (!reading.introduction) return this.#read(reading, reading.head.push(bytes))
+    const said = reading.introduction.push(bytes)
+    if (said.kind === 'more') return
+    if (said.kind === 'bad') return this.#read(reading, { ...said, status: 400 })
+    reading.introduction = null
+    reading.address = said.address
+    this.#read(reading, reading.head.push(said.rest))
   }
 
   #read(reading: Reading, head: Head): void {
@@ -140,7 +161,10 @@ export class Acceptor {
       const handle = detach(socket)
       reading.release()
       if (!handle) socket.destroy()
-      else if (!this.#setup.place({ handle, head: head.bytes, route: head.route })) this.refuse(handle)
+      else {
+        const { bytes, route } = head
+        if (!this.#setup.place({ handle, head: bytes, route, address: reading.address })) this.refuse(handle)
+      }
     }
   }
 

@@ -12,6 +12,8 @@ export interface Arrival {
   /** Every byte read from it. */
   readonly head: Uint8Array
   readonly route: Route
+  /** Of the client, where a proxy that is trusted said so before the head. */
+  readonly address: string | null
 }
 
 /** The worker got the message without its descriptor (it had none left): tried so often before giving up. */
@@ -104,7 +106,8 @@ export class Handover {
     this.#confirmation = 'none'
     this.#others = unconfirmed(this.#worker.process)
     // An error means that the worker is dying: what is left is collected by close().
-    this.#worker.send({ type: 'connection', head: arrival.head }, arrival.handle as never, () => {
+    const { head, address, handle } = arrival
+    this.#worker.send({ type: 'connection', head, address }, handle as never, () => {
       this.#written = true
       this.#landed()
     })

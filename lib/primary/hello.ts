@@ -10,6 +10,8 @@ const PLAIN: Head = { kind: 'bad', status: 400, reason: 'This port speaks TLS: t
 
 export class HelloReader {
   push(chunk: Uint8Array): Head {
+    // A PROXY header came alone.
+    if (chunk.length === 0) return { kind: 'more' }
     if (chunk[0] !== HANDSHAKE) return PLAIN
     return { kind: 'ready', route: { kind: 'any' }, method: '', bytes: Buffer.from(chunk) }
   }

@@ -36,8 +36,11 @@ export interface Certificate {
 
 export type ToWorker =
   | Start
-  /** Comes with a TCP handle; `head` is every byte read from it so far. */
-  | { readonly type: 'connection'; readonly head: Uint8Array }
+  /**
+   * Comes with a TCP handle; `head` is every byte read from it so far but for a PROXY header, `address` what that
+   * said of the client.
+   */
+  | { readonly type: 'connection'; readonly head: Uint8Array; readonly address: string | null }
   /** Another one, for connections from now on. */
   | { readonly type: 'certificate'; readonly certificate: Certificate }
   /** Which generation now holds each slot; index is the slot, 0 means none. */

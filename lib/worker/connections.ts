@@ -11,6 +11,8 @@ interface Connection {
   readonly socket: Socket
   /** A client's. Other workers, on the unix socket, have no deadlines: their clients have. */
   readonly timed: boolean
+  /** Of the client, where a proxy said so when it connected. */
+  readonly address: string | null
   /** `ending`: our side has said all, the other side has not closed yet. */
   phase: 'http' | 'upgraded' | 'ending'
   /** Requests that are not answered yet. */
@@ -65,7 +67,12 @@ export class Connections {
     return this.#all.size
   }
 
-  add(socket: Socket, timed: boolean): void {
+  /** Who it is from; empty when it is gone already. */
+  addressOf(socket: Socket): string {
+    return this.#all.get(socket)?.address ?? socket.remoteAddress ?? ''
+  }
+
+  add(socket: Socket, timed: boolean, address: string | null = null): void {
     // Node takes its own listener off at an upgrade, and a reset before the next one is put on would end the worker.
     socket.on('error', ignore)
     socket.once('close', this.#forget)
@@ -73,6 +80,7 @@ export class Connections {
     const connection: Connection = {
       socket,
       timed,
+      address,
       phase: 'http',
       unanswered: 0,
       brief: false,

@@ -21,6 +21,8 @@ export interface EdgeOptions {
   readonly path: string
   /** `--origin` */
   readonly origin: string
+  /** `--trust-proxy` */
+  readonly trustProxy: string
   readonly slot: number
   readonly workers: number
   readonly generation: number

@@ -6,6 +6,7 @@ import { rm } from 'node:fs/promises'
 import { createServer, type IncomingMessage, type Server, type ServerResponse } from 'node:http'
 import type { Socket } from 'node:net'
 import { placeSegment } from '../placement.ts'
+import { Proxies } from '../proxies.ts'
 import { answer } from './answer.ts'
 import { Connections } from './connections.ts'
 import type { EdgeCounters, EdgeOptions, EngineHandler } from './edge.ts'
@@ -41,6 +42,7 @@ class Edge {
   readonly #connections: Connections
   readonly #forwarder: Forwarder
   readonly #gate: Gate
+  readonly #proxies: Proxies
   #closed = false
   readonly #misused = (error: Error): void =>
     this.#options.log.error({ err: error }, 'a request handler misused its response')
@@ -50,6 +52,7 @@ class Edge {
     const { headBytes, headMs, keepAliveMs = 5000, silentMs = BODY_MS } = options
     this.#connections = new Connections(keepAliveMs, headMs)
     this.#forwarder = new Forwarder(options.socketDirectory, silentMs)
+    this.#proxies = new Proxies(options.trustProxy)
     this.#gate = new Gate(options.origin, options.connections)
     this.#public = this.#serve(false, headBytes, keepAliveMs)
     // No deadline here: an idle connection that this side closes may carry a request by then.
@@ -62,13 +65,16 @@ class Edge {
     return this.#connections.size
   }
 
-  /** Takes a client's connection, with the bytes read so far put back into it. */
-  adopt(socket: Socket): void {
+  /**
+   * Takes a client's connection, with the bytes read so far put back into it.
+   * @param address where a proxy has said it; default the socket's
+   */
+  adopt(socket: Socket, address: string | null = null): void {
     if (this.#closed) {
       socket.destroy()
       return
     }
-    this.#connections.add(socket, true)
+    this.#connections.add(socket, true, address)
     this.#public.emit('connection', socket)
   }
 
@@ -141,7 +147,10 @@ class Edge {
     this.counters.requests++
     // A handler that writes behind its own end(): without a listener that would end the worker.
     if (exchange.kind === 'request') exchange.res.on('error', this.#misused)
-    const address = fromPeer ? String(req.headers[ADDRESS_HEADER] ?? '') : (req.socket.remoteAddress ?? '')
+    const { [ADDRESS_HEADER]: forwarded, 'x-forwarded-for': chain } = req.headers
+    const address = fromPeer
+      ? String(forwarded ?? '')
+      : this.#proxies.clientOf(this.#connections.addressOf(req.socket), chain?.toString())
     delete req.headers[ADDRESS_HEADER]
     setOrigin(req, { address, segment: target.kind === 'link' ? target.segment : '' })
     try {

@@ -4,6 +4,7 @@
  */
 import { createHmac, randomBytes } from 'node:crypto'
 import type { IncomingMessage } from 'node:http'
+import type { Socket } from 'node:net'
 import type { Logger } from 'pino'
 import { PerAddress } from '../addresses.ts'
 import type { Bus } from '../bus/bus.ts'
@@ -298,16 +299,17 @@ class Worker {
 
   #makeTerminator(edge: ReturnType<typeof createEdge>): Terminator | null {
     const { certificate } = this.#start
-    const setup = { handshakeMs: this.#options.headMs, log: this.#log }
-    return certificate && new Terminator({ ...setup, certificate, secured: (socket) => edge.adopt(socket) })
+    const secured = (socket: Socket, address: string | null): void => edge.adopt(socket, address)
+    const setup = { handshakeMs: this.#options.headMs, log: this.#log, secured }
+    return certificate && new Terminator({ ...setup, certificate })
   }
 
   obey(message: Exclude<ToWorker, Start>, handle: unknown): void {
     switch (message.type) {
       case 'connection': {
         const socket = adoptHandle(handle, message.head)
-        if (socket && this.#terminator) this.#terminator.accept(socket)
-        else if (socket) this.#edge?.adopt(socket)
+        if (socket && this.#terminator) this.#terminator.accept(socket, message.address)
+        else if (socket) this.#edge?.adopt(socket, message.address)
         return
       }
       case 'certificate':

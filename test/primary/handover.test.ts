@@ -113,7 +113,7 @@ function rig() {
   )
   const push = (name: string): void => {
     const handle = { name, readStop: () => 0, close: () => ended.push(name) }
-    handover.push({ handle, head: Buffer.alloc(0), route: { kind: 'any' } })
+    handover.push({ handle, head: Buffer.alloc(0), route: { kind: 'any' }, address: null })
   }
   for (const name of ['a', 'b', 'c']) push(name)
   return { worker, handover, ended }

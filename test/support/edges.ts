@@ -128,6 +128,7 @@ export async function startEdges(count: number, { engines, ...overrides }: Overr
     const edge = createEdge({
       path: '/api/',
       origin: 'same',
+      trustProxy: 'none',
       slot,
       workers: count,
       generation: slot + 1,

@@ -14,7 +14,7 @@ const toWorker: ToWorker[] = [
     waits: false,
     options: {},
   },
-  { type: 'connection', head: new Uint8Array() },
+  { type: 'connection', head: new Uint8Array(), address: null },
   { type: 'certificate', certificate: { cert: '', key: '', ticketKeys: new Uint8Array(48) } },
   { type: 'fleet', generations: [1] },
   { type: 'recover' },

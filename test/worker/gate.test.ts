@@ -64,4 +64,21 @@ t.test('the question before a request', async (t) => {
   t.equal(edge.counters.forwarded, 0, 'needs no owner')
 })
 
+t.test('whose word about the address is believed', async (t) => {
+  const chain = { 'X-Forwarded-For': '192.0.2.1', 'X-Limpet-Address': '6.6.6.6' }
+  for (const [trustProxy, address] of [
+    ['none', '127.0.0.1'],
+    ['10.0.0.0/8', '127.0.0.1'],
+    ['loopback', '192.0.2.1'],
+  ] as const) {
+    const edges = await startEdges(2, { trustProxy })
+    t.teardown(() => edges.close())
+    for (const slot of [0, 1]) {
+      const path = `/api/${edges.segment(slot)}/?limpet=1`
+      const { body } = await ask(edges.workers[0]!.port, request(path, { headers: chain }))
+      t.match(JSON.parse(body.toString()), { slot, address }, `${trustProxy}, slot ${slot}`)
+    }
+  }
+})
+
 nothingLeft(t)

@@ -15,14 +15,16 @@ const ticketKeys = new Uint8Array(48).fill(7)
 const [one, two] = [certificate('one'), certificate('two')]
 
 /** A port that gives what it accepts to a terminator before this edge. */
-async function terminatorBefore(t: Test, edge: Edge, handshakeMs = 5000) {
+async function terminatorBefore(t: Test, edge: Edge, handshakeMs = 5000, address: string | null = null) {
   const terminator = new Terminator({
     certificate: { ...one, ticketKeys },
     handshakeMs,
     log: pino({ level: 'silent' }),
-    secured: (socket) => edge.adopt(socket),
+    secured: (socket, said) => edge.adopt(socket, said),
   })
-  const front = createServer({ allowHalfOpen: true }, (socket) => terminator.accept(socket)).listen(0)
+  const front = createServer({ allowHalfOpen: true }, (socket) => terminator.accept(socket, address)).listen(
+    0,
+  )
   await once(front, 'listening')
   t.teardown(() => front.close())
   return { terminator, port: (front.address() as AddressInfo).port }
@@ -51,6 +53,16 @@ t.test('requests go to their owners; a slow head is told so', async (t) => {
   fresh.write('GET / HTTP/1.1\r\n')
   isSentence(t, await fresh.response(), 408, 'a first one')
   await until(() => edges.workers[0]!.edge.sockets === 0)
+})
+
+t.test('the address that a proxy has said', async (t) => {
+  const edges = await startEdges(1)
+  t.teardown(() => edges.close())
+  const { port } = await terminatorBefore(t, edges.workers[0]!.edge, 5000, '192.0.2.7')
+  const connection = new RawConnection(await handshake(t, port))
+  connection.write(request(`/api/${edges.segment(0)}/`))
+  const echo = JSON.parse(String((await connection.response()).body)) as Echo
+  t.equal(echo.address, '192.0.2.7')
 })
 
 t.test('a handshake that is late, dripping or not, or that is none, ends', async (t) => {

@@ -24,6 +24,7 @@ export default (server) => {
     session.on('close', (end) => note('close', end.code))
 
     session.on('pid', () => process.pid)
+    session.on('address', () => session.address)
     session.on('echo', (...args) => args.slice(0, -1))
     session.on('note', (value) => note('note', value))
     session.on('send', (count, bytes) => {
