@@ -50,6 +50,7 @@ const TABLE = [
     pattern: /^[^\s/]+$/,
     help: 'address to listen on',
   },
+  count('admin-port', 0, 'port of 127.0.0.1 where /health has details; 0: none', 0, 65535),
   {
     name: 'path',
     default: '/api/',

@@ -13,6 +13,7 @@ t.test('defaults of the contract', async (t) => {
     port: 8080,
     host: '127.0.0.1',
     path: '/api/',
+    adminPort: 0,
     origin: 'same',
     trustProxy: 'none',
     workers: availableParallelism(),

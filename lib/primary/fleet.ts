@@ -28,6 +28,18 @@ export interface FleetSetup {
 /** `starting`: not all workers were ready yet; `degraded`: they were, and now one is missing. */
 export type Health = 'starting' | 'ok' | 'degraded' | 'stopping'
 
+/** `waiting`: for its back-off. */
+export interface SlotReport {
+  readonly slot: number
+  readonly state: 'stopped' | 'waiting' | 'starting' | 'ready' | 'leaving'
+  readonly pid: number | null
+  /** Rises with every process that the server ever started. */
+  readonly generation: number | null
+  readonly readyMs: number | null
+  /** What a process of it said last, that could not start. */
+  readonly lastFailure: string | null
+}
+
 type Slot =
   | { readonly state: 'none' }
   /** Waits for its back-off. */
@@ -72,6 +84,18 @@ export class Fleet {
   /** Process ids by slot; null where there is none. */
   get pids(): (number | null)[] {
     return this.#slots.map((slot) => ('process' in slot ? slot.process.pid : null))
+  }
+
+  /** What can be said of each slot. */
+  report(): SlotReport[] {
+    return this.#slots.map((at, slot) => ({
+      slot,
+      state: at.state === 'none' ? 'stopped' : at.state,
+      pid: 'process' in at ? at.process.pid : null,
+      generation: 'process' in at ? at.process.generation : null,
+      readyMs: at.state === 'ready' ? Math.round(performance.now() - at.since) : null,
+      lastFailure: this.#reasons[slot] ?? null,
+    }))
   }
 
   start(): void {

@@ -56,8 +56,8 @@ export class Handover {
     worker.process.on('internalMessage', this.#confirmed)
   }
 
-  /** Connections that the worker has not taken yet. */
-  get pending(): number {
+  /** Connections that the worker has not confirmed. */
+  get size(): number {
     return this.#waiting.size + (this.#flying ? 1 : 0)
   }
 

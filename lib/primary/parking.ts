@@ -17,6 +17,10 @@ export class Parking {
     this.#waiting = new Deadlines(ms, refuse)
   }
 
+  get size(): number {
+    return this.#waiting.size
+  }
+
   /** False: it stays the caller's. */
   push(arrival: Arrival): boolean {
     if (!this.open || this.#waiting.size >= this.#limit) return false

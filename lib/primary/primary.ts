@@ -4,6 +4,7 @@ import type { Logger } from 'pino'
 import type { Options } from '../options.ts'
 import { placeSegment, type Route } from '../placement.ts'
 import { Acceptor } from './acceptor.ts'
+import { Admin, type Health } from './admin.ts'
 import type { Answer } from './answer.ts'
 import { CertificateFiles } from './certificate.ts'
 import { runDeal } from './deal.ts'
@@ -17,6 +18,7 @@ import { Fleet } from './fleet.ts'
 import { commitGeneration, type Generation, prepareGeneration, readGeneration } from './generation.ts'
 import { type Arrival, Handover } from './handover.ts'
 import { Parking } from './parking.ts'
+import { havingPort } from './port.ts'
 import { reload } from './reload.ts'
 import { type ReloadReport, readReloadReport, writeReloadReport } from './reload-report.ts'
 
@@ -43,6 +45,7 @@ export class Primary {
   #started: Promise<void>
   #end: (outcome: Outcome) => void = () => {}
   #acceptor: Acceptor | null = null
+  readonly #admin = new Admin(() => this.#details())
   #fleet: Fleet | null = null
   #journal: JournalDirectory | null = null
   #certificate: CertificateFiles | null = null
@@ -198,18 +201,12 @@ export class Primary {
     )
   }
 
+  /** The public port, and the admin's. */
   async #listen(acceptor: Acceptor): Promise<number> {
-    try {
-      return await acceptor.listen()
-    } catch (error) {
-      const { host, port } = this.#setup.options
-      const { code, message } = error as NodeJS.ErrnoException
-      throw new Error(
-        code === 'EADDRINUSE'
-          ? `port ${port} of ${host} is in use`
-          : `cannot listen on port ${port} of ${host}: ${message}`,
-      )
-    }
+    const { host, port, adminPort } = this.#setup.options
+    const opened = await havingPort(acceptor.listen(), port, host)
+    if (adminPort > 0) await havingPort(this.#admin.listen(adminPort), adminPort, '127.0.0.1')
+    return opened
   }
 
   #announce(): void {
@@ -219,10 +216,32 @@ export class Primary {
   }
 
   #health(): Answer {
+    const { state, status } = this.#state()
+    return { status: state === 'ok' ? 200 : 503, body: JSON.stringify({ status }), json: true }
+  }
+
+  #state() {
     const state = this.#stopping ? 'stopping' : (this.#fleet?.health ?? 'starting')
     // Still serving: whoever restarted the server because of it would lose what is in memory only.
-    const status = state === 'ok' && this.#failingJournals.size > 0 ? 'journal_failing' : state
-    return { status: state === 'ok' ? 200 : 503, body: JSON.stringify({ status }), json: true }
+    return { state, status: state === 'ok' && this.#failingJournals.size > 0 ? 'journal_failing' : state }
+  }
+
+  /** For the admin. */
+  #details(): Health {
+    const { rss } = process.memoryUsage()
+    return {
+      status: this.#state().status,
+      primary: { pid: process.pid, upMs: Math.round(process.uptime() * 1000), rssBytes: rss },
+      journal: this.#journal?.path ?? null,
+      reloading: this.#reloading,
+      connectionsWithoutHead: this.#acceptor?.reading ?? 0,
+      workers: (this.#fleet?.report() ?? []).map((slot) => ({
+        ...slot,
+        journalFailing: this.#failingJournals.has(slot.slot),
+        handovers: this.#handovers[slot.slot]?.size ?? 0,
+        parked: this.#parkings[slot.slot]?.size ?? 0,
+      })),
+    }
   }
 
   #place(arrival: Arrival): boolean {
@@ -241,7 +260,7 @@ export class Primary {
   /** In turn, but for workers that are slow to take what they were given: one that is stalled would take its share. */
   #anySlot(): number {
     const slots = this.#handovers.map((_, i) => (this.#turn + 1 + i) % this.#handovers.length)
-    const pending = (slot: number): number => this.#handovers[slot]?.pending ?? Number.POSITIVE_INFINITY
+    const pending = (slot: number): number => this.#handovers[slot]?.size ?? Number.POSITIVE_INFINITY
     this.#turn = slots.reduce((best, slot) => (pending(slot) < pending(best) ? slot : best))
     return this.#turn
   }
@@ -273,6 +292,7 @@ export class Primary {
     this.#certificate?.close()
     await this.#started
     this.#acceptor?.close()
+    this.#admin.close()
     for (const parking of this.#parkings) parking.close()
     await this.#fleet?.stop()
     this.#acceptor?.end()
