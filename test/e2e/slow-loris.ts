@@ -10,7 +10,13 @@ const { values } = parseArgs({ options: { connections: { type: 'string', default
 const cluster = new Cluster({ app: 'field' })
 try {
   await cluster.ready()
-  const siege = { connections: Number(values.connections), headMs: 5000, visits: 400, slackMs: 3000 }
+  const siege = {
+    connections: Number(values.connections),
+    headMs: 5000,
+    kept: true,
+    visits: 400,
+    slackMs: 3000,
+  }
   const { before, during, open, lives, findings } = await besiege(cluster, siege)
   const show = ([p50, p99]: readonly [number, number]): string =>
     `p50 ${p50.toFixed(1)} ms, p99 ${p99.toFixed(1)} ms`

@@ -25,12 +25,11 @@ export async function checkAll(
   port: number,
   checks: Readonly<Record<string, Check>>,
 ): Promise<void> {
-  for (const [place, path] of Object.entries(PLACES)) {
-    await t.test(place, async (t) => {
-      // Some wait for time to pass.
-      t.jobs = 4
-      for (const [name, check] of Object.entries(checks))
-        t.test(name, { buffered: true }, (t) => check(t, new EnginePeer(port, path())))
-    })
-  }
+  await t.test('with a random segment, and with none', async (t) => {
+    // Some wait for time to pass.
+    t.jobs = 8
+    for (const [name, check] of Object.entries(checks))
+      for (const [place, path] of Object.entries(PLACES))
+        t.test(`${place}: ${name}`, { buffered: true }, (t) => check(t, new EnginePeer(port, path())))
+  })
 }

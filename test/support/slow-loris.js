@@ -4,13 +4,13 @@
  */
 import { connect } from 'node:net'
 
-const [port, count, dripMs] = process.argv.slice(2).map(Number)
-const KINDS = ['idle', 'head', 'kept']
+const [port, count, dripMs] = process.argv.slice(2, 5).map(Number)
+const kinds = process.argv.slice(5)
 const HEAD = `GET /api/loris/?EIO=4&transport=polling HTTP/1.1\r\nHost: a\r\nX-Slow: ${'z'.repeat(4000)}`
 const WHOLE = 'GET /page HTTP/1.1\r\nHost: a\r\n\r\n'
 
 /** Of each kind: longest life, and how many have ended. */
-const lives = Object.fromEntries(KINDS.map((kind) => [kind, { longestMs: 0, ended: 0 }]))
+const lives = Object.fromEntries(kinds.map((kind) => [kind, { longestMs: 0, ended: 0 }]))
 const dripping = new Set()
 const open = new Map()
 let stopping = false
@@ -57,7 +57,7 @@ setInterval(() => {
     if (i++ % SLICES === slice && drip.sent < HEAD.length) drip.socket.write(HEAD[drip.sent++])
 }, dripMs / SLICES)
 
-for (let i = 0; i < count; i++) setTimeout(() => hold(KINDS[i % KINDS.length]), i / 5)
+for (let i = 0; i < count; i++) setTimeout(() => hold(kinds[i % kinds.length]), i / 5)
 
 process.on('message', (message) => {
   const now = performance.now()
