@@ -1,6 +1,7 @@
 /** The only import of engine.io's code: its servers, of the links of sessions and of the application's raw connections. */
 import { randomBytes } from 'node:crypto'
 import type { IncomingMessage } from 'node:http'
+import { createRequire } from 'node:module'
 import type { Duplex } from 'node:stream'
 import {
   Server as EngineServer,
@@ -8,7 +9,6 @@ import {
   type ErrorCallback,
   type ServerOptions,
 } from 'engine.io'
-import { WebSocketServer } from 'ws'
 import type { PerAddress } from '../addresses.ts'
 import { EngineLink } from './engine-link.ts'
 import type { LinkEvents } from './link.ts'
@@ -36,8 +36,11 @@ function bufferSize(payloadBytes: number): number {
   return Math.ceil((payloadBytes * 4) / 3) + 1024
 }
 
-/** Our own ws: the one engine.io brings queues a pong for every ping of a client that does not read. */
-const wsEngine = WebSocketServer
+/**
+ * Our own ws: the one engine.io brings queues a pong for every ping of a client that does not read. Not imported: its
+ * ES modules take a fifth of a worker's start.
+ */
+const { WebSocketServer: wsEngine } = createRequire(import.meta.url)('ws') as typeof import('ws')
 
 type EngineRequest = ConstructorParameters<typeof EngineSocket>[3]
 

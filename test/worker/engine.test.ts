@@ -123,7 +123,7 @@ t.test('WebSocket: a link keeps nothing of its request', async (t) => {
   })
   client.socket.resume()
   link.send(['e1'])
-  t.equal((await client.frame()).toString(), '4e1', 'and it works')
+  t.equal(String((await client.frame()).payload), '4e1', 'and it works')
   client.destroy()
   await until(() => of.seen.some((what) => what.startsWith('closed')))
 })
