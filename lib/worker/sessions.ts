@@ -92,6 +92,8 @@ export class Sessions implements LinkEvents {
 
   /** A farewell left the link free: the client may say hello for a new session on it. */
   parted(link: Link): void {
+    // Its session may have stopped reading it, and the next hello is wanted.
+    link.setReading(true)
     this.#admission.expect(link, 'parted')
   }
 

@@ -26,6 +26,18 @@ t.test('an outbox that is full', async (t) => {
     t.same(peer.read(), ['welcome from 1 taken 0 handled 0'])
   })
 
+  t.test('while its link is not read: the hello that follows is', async (t) => {
+    const { worker, peer } = await withSlow()
+    for (let i = 0; i < 5; i++) peer.emit('slow', kilobyte)
+    t.notOk(peer.link.reading)
+    for (let i = 0; i < 17; i++) worker.apps[0]!.emit('told', i, kilobyte)
+    worker.commit()
+    t.ok(peer.link.reading)
+    peer.hello({ key: 'fresh', id: undefined })
+    await settle(worker)
+    t.match(peer.read().at(-1), /^welcome/)
+  })
+
   t.test('while suspended: told on return', async (t) => {
     const { worker, peer } = await setUp()
     peer.emit('say', 'taken')
