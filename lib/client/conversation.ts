@@ -12,7 +12,7 @@ import {
   encodeVolatile,
   type Welcome,
 } from '../wire/frames.ts'
-import { Acknowledger, type Counted, Inbox, Outbox } from '../wire/stream.ts'
+import { Acknowledger, type Counted, Inbox, Outbox, RECEIVED_AFTER } from '../wire/stream.ts'
 
 /** What is believed of the server before its first welcome. */
 const PAYLOAD_BYTES = 4 * 1024 * 1024
@@ -53,7 +53,7 @@ export class Conversation {
   /** Messages 1 … sent have been written to some link: they may have been handled. */
   sent = 0
   readonly inbox = new Inbox()
-  readonly acknowledger = new Acknowledger()
+  readonly acknowledger = new Acknowledger(RECEIVED_AFTER.client)
   /** `received` is due whatever the clock says. */
   acknowledgeNow = false
   /** Numbers of our events whose answer is awaited. */

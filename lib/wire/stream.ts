@@ -119,26 +119,41 @@ export class Inbox {
   }
 }
 
-export const RECEIVED_AFTER = { messages: 64, bytes: 32 * 1024, ms: 1000 } as const
+/** Counted frames, bytes of them, ms after the first one not yet acknowledged. */
+export interface ReceivedAfter {
+  readonly messages: number
+  readonly bytes: number
+  readonly ms: number
+}
 
 /**
- * When to tell the peer what was received: after 64 counted frames, or 32 KiB, or 1 s after the first one not yet
- * acknowledged, whichever is first.
+ * A client's application may wait to hear that its messages are handled. Nobody waits for what a client received: it
+ * only frees memory, and said by every member of a busy room it would cost the server a tenth of a delivery.
  */
+export const RECEIVED_AFTER = {
+  server: { messages: 64, bytes: 32 * 1024, ms: 1000 },
+  client: { messages: 512, bytes: 64 * 1024, ms: 5000 },
+} as const satisfies Record<string, ReceivedAfter>
+
+/** When to tell the peer what was received: after so many counted frames, bytes or ms, whichever is first. */
 export class Acknowledger {
+  readonly #after: ReceivedAfter
   #messages = 0
   #bytes = 0
   /** When the next `received` is due by time (ms of the caller's clock); Infinity when nothing is owed. */
   dueAt = Number.POSITIVE_INFINITY
 
+  constructor(after: ReceivedAfter) {
+    this.#after = after
+  }
+
   /** @returns true when `received` is due now */
   took(size: number, now: number): boolean {
-    if (this.#messages === 0) this.dueAt = now + RECEIVED_AFTER.ms
+    const { messages, bytes, ms } = this.#after
+    if (this.#messages === 0) this.dueAt = now + ms
     this.#messages += 1
     this.#bytes += size
-    return (
-      this.#messages >= RECEIVED_AFTER.messages || this.#bytes >= RECEIVED_AFTER.bytes || now >= this.dueAt
-    )
+    return this.#messages >= messages || this.#bytes >= bytes || now >= this.dueAt
   }
 
   /** The count has left, in `received`, hello or welcome. */

@@ -21,7 +21,7 @@ export interface Link {
   session: Session | null
   /** Frames in one write: uncounted data and counted frames, in this order. */
   send(frames: readonly (Data | Frame)[]): void
-  /** The same sequence as many other links send this turn. */
+  /** The same sequence as many other links send this turn. Only on a writable link. */
   sendBundle(bundle: Bundle): void
   /** Ends the connection behind what was written. */
   close(): void

@@ -5,7 +5,7 @@
 import { Deadlines } from './deadlines.ts'
 import type { Session } from './session.ts'
 
-/** A client says `received` after 1 s; one on polling that has not by now may have missed the last frames. */
+/** A client on polling that has not said `received` by now may have missed the last frames, or had no reason to yet. */
 const RECEIPT_MS = 2500
 
 export class Receipts {

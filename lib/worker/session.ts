@@ -4,7 +4,7 @@
  */
 import type { Code } from '../wire/codes.ts'
 import type { Data, EventBody, Frame } from '../wire/frames.ts'
-import { Acknowledger, Inbox, Outbox } from '../wire/stream.ts'
+import { Acknowledger, Inbox, Outbox, RECEIVED_AFTER } from '../wire/stream.ts'
 import type { SessionData } from './api.ts'
 import type { Bundle } from './bundle.ts'
 import type { Link } from './link.ts'
@@ -112,7 +112,7 @@ export class Session {
   /** What was accepted from the client, in memory. */
   readonly inbox = new Inbox()
   takenBytes = 0
-  readonly acknowledger = new Acknowledger()
+  readonly acknowledger = new Acknowledger(RECEIVED_AFTER.server)
   acknowledgeQueued = false
   /** A look at what polling may have skipped is due. */
   receiptQueued = false

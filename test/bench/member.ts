@@ -214,8 +214,9 @@ export class Member {
     this.#owed += 1
     // Without the character of Engine.IO.
     this.#owedBytes += bytes - 1
-    if (this.#owed === 1) this.dueAt = coarse.now + RECEIVED_AFTER.ms
-    if (this.#owed >= RECEIVED_AFTER.messages || this.#owedBytes >= RECEIVED_AFTER.bytes) this.#received()
+    if (this.#owed === 1) this.dueAt = coarse.now + RECEIVED_AFTER.client.ms
+    if (this.#owed >= RECEIVED_AFTER.client.messages || this.#owedBytes >= RECEIVED_AFTER.client.bytes)
+      this.#received()
   }
 
   #received(): void {

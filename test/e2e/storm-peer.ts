@@ -144,7 +144,7 @@ export class StormPeer {
       if (parsed.frame.opcode === TEXT) this.#packet(parsed.frame.payload.toString())
     }
     this.#rest = bytes
-    if (!this.connected || this.#inbox.count - this.#acknowledged < RECEIVED_AFTER.messages) return
+    if (!this.connected || this.#inbox.count - this.#acknowledged < RECEIVED_AFTER.client.messages) return
     this.#acknowledged = this.#inbox.count
     this.#say(encodeNumber('received', this.#acknowledged))
   }

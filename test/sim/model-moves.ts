@@ -2,9 +2,10 @@
  * Every move that can be made in a state. One that heals makes no trouble: the first such one, again and again, leads
  * to rest.
  */
+import { RECEIVED_AFTER } from '../../lib/wire/stream.ts'
 import type { ModelLink } from './model-link.ts'
 import type { Page } from './model-page.ts'
-import { SECOND_MS, type World } from './model-world.ts'
+import type { World } from './model-world.ts'
 
 export interface Move {
   readonly name: string
@@ -61,8 +62,8 @@ function endings(world: World, link: ModelLink, add: Add): void {
 function clientMoves(world: World, page: Page, add: Add): void {
   const { name, machine } = page
   if (machine.dueAt() !== Number.POSITIVE_INFINITY) {
-    add(true, `a second passes at ${name}`, () => {
-      page.now += SECOND_MS
+    add(true, `time passes at ${name}`, () => {
+      page.now += RECEIVED_AFTER.client.ms
     })
   }
   const waits = machine.link === null && machine.candidate === null
@@ -98,8 +99,8 @@ function serverMoves(world: World, add: Add): void {
   const { sessions, state } = world.core
   const all = [...state.sessions.values()]
   if (all.some(({ acknowledger }) => acknowledger.dueAt !== Number.POSITIVE_INFINITY)) {
-    add(true, 'a second passes at the worker', () => {
-      world.now += SECOND_MS
+    add(true, 'time passes at the worker', () => {
+      world.now += RECEIVED_AFTER.server.ms
       sessions.tick()
     })
   }

@@ -12,7 +12,6 @@ import { ModelLink } from './model-link.ts'
 import { type Fate, type Mine, Page, type PagePorts } from './model-page.ts'
 import { pending, runJobs } from './model-promise.ts'
 
-export const SECOND_MS = 1000
 /** Seconds alone never make one. */
 const GRACE_MS = 10_000_000
 /** How a link may end though nobody breaks the protocol. */

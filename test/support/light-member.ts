@@ -80,7 +80,7 @@ export class LightMember {
     }
     this.#rest = bytes
     // Later than a client would by time, and as early by number.
-    if (this.received - this.#acknowledged < RECEIVED_AFTER.messages) return
+    if (this.received - this.#acknowledged < RECEIVED_AFTER.client.messages) return
     this.#acknowledged = this.received
     this.#say(`r${this.received}`)
   }

@@ -31,6 +31,12 @@ interface Rig {
   upgrade: WeakRef<object> | null
 }
 
+/** Bytes that the kernel has not taken: by the stream's account, or past it. */
+function waiting(socket: Socket): number {
+  const { _handle } = socket as unknown as { readonly _handle: { readonly writeQueueSize: number } | null }
+  return Math.max(socket.writableLength, _handle?.writeQueueSize ?? 0)
+}
+
 async function rig(t: Test, pingTimeoutMs = 20_000): Promise<Rig> {
   const links: Link[] = []
   const seen: string[] = []
@@ -75,7 +81,7 @@ async function rig(t: Test, pingTimeoutMs = 20_000): Promise<Rig> {
     server.close()
     await once(server, 'close')
   })
-  const queued = (): number => [...sockets].reduce((sum, { writableLength }) => sum + writableLength, 0)
+  const queued = (): number => [...sockets].reduce((sum, socket) => sum + waiting(socket), 0)
   const { port } = server.address() as AddressInfo
   const made: Rig = { port, links, seen, queued, open: () => sockets.size, requests: 0, upgrade: null }
   return made

@@ -29,7 +29,9 @@ export default (server) => {
       await new Promise((resolve) => setTimeout(resolve, 50))
       gc()
       const { heapUsed, external } = process.memoryUsage()
-      const queues = process._getActiveHandles().map(({ writableLength }) => writableLength ?? 0)
+      const queues = process
+        ._getActiveHandles()
+        .map(({ writableLength = 0, _handle }) => Math.max(writableLength, _handle?.writeQueueSize ?? 0))
       return { held: heapUsed + external, queued: Math.max(0, ...queues) }
     })
   })
