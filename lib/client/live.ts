@@ -71,7 +71,8 @@ export class Live {
     this.#volatiles = []
     if (!ready()) return
     let frames: Data[] = []
-    if (mayAcknowledge && (acknowledgeNow || now >= acknowledger.dueAt)) {
+    const due = acknowledgeNow || now >= acknowledger.dueAt
+    if (mayAcknowledge && (due || (this.#cursor < outbox.end && acknowledger.ridesAlong(now)))) {
       frames.push(encodeNumber('received', inbox.count))
       this.#conversation.acknowledged()
     }

@@ -156,6 +156,11 @@ export class Acknowledger {
     return this.#messages >= messages || this.#bytes >= bytes || now >= this.dueAt
   }
 
+  /** `received` is owed for half of its time: it leaves along with something else. A write of its own costs far more. */
+  ridesAlong(now: number): boolean {
+    return this.dueAt - now <= this.#after.ms / 2
+  }
+
   /** The count has left, in `received`, hello or welcome. */
   told(): void {
     this.#messages = 0

@@ -129,6 +129,7 @@ function machineOf(
     overflowed: (session) =>
       sessions.end(session, 'outbox_overflow', 'the client did not take its messages in time', 'gone'),
     parted() {},
+    owed() {},
     regulate() {},
     broke(_session, error) {
       throw error

@@ -183,6 +183,11 @@ export class Sessions implements LinkEvents {
     this.enqueue(session, { kind: 'leave' })
   }
 
+  /** A count may leave along with what leaves now. */
+  owed(session: Session): void {
+    this.#tasks.acknowledgeAlong(session)
+  }
+
   /** Stops and starts reading its link by what is taken and not handled. */
   regulate(session: Session): void {
     this.#intake.regulate(session)

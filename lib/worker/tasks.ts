@@ -141,8 +141,20 @@ export class Tasks {
     }
   }
 
+  /** Something leaves for the session now. */
+  acknowledgeAlong(session: Session): void {
+    if (session.acknowledger.ridesAlong(this.#now())) this.#say(session)
+  }
+
   /** Tells the client how much is handled, also when it knows. */
   acknowledge(session: Session): void {
+    this.#say(session)
+    if (!session.link) return
+    this.#sessions.state.touch(session)
+    this.#sessions.turn.wake()
+  }
+
+  #say(session: Session): void {
     session.acknowledger.told()
     if (!session.link) return
     const count = encodeNumber('received', session.handled)
@@ -152,8 +164,6 @@ export class Tasks {
     if (typeof session.before[last] === 'string' && session.before[last].startsWith('r'))
       session.before[last] = count
     else session.before.push(count)
-    this.#sessions.state.touch(session)
-    this.#sessions.turn.wake()
   }
 
   tick(now: number): void {

@@ -29,6 +29,8 @@ export interface TurnPorts {
   overflowed(session: Session): void
   /** `gone` is out and the link is free for another hello. */
   parted(link: Link): void
+  /** It waits to hear how much is handled, and something is to leave on its link. */
+  owed(session: Session): void
   /** Its link is not read, and something is to leave on it. */
   regulate(session: Session): void
   /** A turn that cannot be applied or written: a bug. Nothing of it has left, so the process has to end with it. */
@@ -174,6 +176,7 @@ export class Turn {
 
   #flushSession(session: Session): void {
     if (!session.reading) this.#ports.regulate(session)
+    if (session.acknowledgeQueued) this.#ports.owed(session)
     const link = flushSession(session)
     if (link) this.#ports.parted(link)
     else if (session.link?.transport === 'polling' && session.outbox.base < session.cursor)

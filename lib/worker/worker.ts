@@ -22,6 +22,7 @@ import { createEdge } from './http.ts'
 import { type Journal, memoryOnly } from './journal.ts'
 import { originOf } from './origin.ts'
 import { Rooms } from './room.ts'
+import { RoomPlaces } from './room-places.ts'
 import { AppServer, type PageHandler } from './server.ts'
 import { Sessions } from './sessions.ts'
 import { JournalError, openSlotJournal } from './slot-journal.ts'
@@ -161,7 +162,8 @@ class Worker {
     this.#links = createLinkEngine(engine, this.#sessions)
   }
 
-  readonly #homeOf = (room: string): number => placeRoom(this.#start.placementKey, room, this.#start.workers)
+  readonly #places = new RoomPlaces((room) => placeRoom(this.#start.placementKey, room, this.#start.workers))
+  readonly #homeOf = (room: string): number => this.#places.of(room)
 
   #makeTurn(): Turn {
     const { flushMs } = this.#options
@@ -183,6 +185,7 @@ class Worker {
         ),
       parted: (link) => this.#sessions.parted(link),
       polled: (session) => this.#sessions.polled(session),
+      owed: (session) => this.#sessions.owed(session),
       regulate: (session) => this.#sessions.regulate(session),
       lost: (error) => {
         this.#log.fatal({ err: error }, 'a turn could not be written: the process ends with it')

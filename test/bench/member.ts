@@ -104,7 +104,10 @@ export class Member {
   }
 
   send(text: string): void {
-    this.#socket.write(clientFrame(text))
+    // As the real client's: from half of its time on the count leaves along.
+    if (this.dueAt - coarse.now <= RECEIVED_AFTER.client.ms / 2) this.#received()
+    this.#answers.push(clientFrame(text))
+    this.#flush()
   }
 
   /** As a client that goes away in order: the connection ends when the server has answered. */

@@ -212,6 +212,18 @@ t.test('acknowledging', async (t) => {
     t.same(rig.sent(1), [{ type: 'received', count: 1 }])
   })
 
+  t.test('along with an event, from half of its time on', async (t) => {
+    const rig = new Rig().connected()
+    rig.event(1, 'a')
+    rig.now = 3499
+    rig.session.emit('x', [])
+    t.match(rig.sent(1), [{ type: 'event' }])
+    rig.now = 3500
+    t.same(rig.sent(1), [], 'not for itself')
+    rig.session.emit('x', [])
+    t.match(rig.sent(1), [{ type: 'received', count: 1 }, { type: 'event' }])
+  })
+
   t.test('owes nothing a hello has said, unless more came before its welcome', async (t) => {
     const rig = new Rig().connected()
     rig.event(1, 'a')

@@ -111,6 +111,7 @@ export class Core {
       overflowed: (session) => this.sessions.end(session, 'outbox_overflow', '', 'gone'),
       parted: (link) => this.sessions.parted(link),
       polled: (session) => this.sessions.polled(session),
+      owed: (session) => this.sessions.owed(session),
       regulate: (session) => this.sessions.regulate(session),
       broke: (_session, error) => {
         throw error

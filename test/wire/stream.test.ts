@@ -254,6 +254,10 @@ t.test('received is due at the millisecond, byte and message of its limit', asyn
   }
   t.strictSame([after(1).took(1, 1004), after(1).took(1, 1005)], [false, true])
   t.strictSame([after(1).took(32_766, 5), after(1).took(32_767, 5)], [false, true])
+  t.strictSame(
+    [after(1).ridesAlong(504), after(1).ridesAlong(505), after().ridesAlong(505)],
+    [false, true, false],
+  )
   const small = (count: number): number[] => new Array<number>(count).fill(0)
   t.strictSame([after(...small(62)).took(0, 5), after(...small(63)).took(0, 5)], [false, true])
 })

@@ -3,6 +3,32 @@ import { encodeAnswer } from '../../lib/wire/frames.ts'
 import { gate, Peer, settle, TestWorker } from '../support/core.ts'
 import { setUp, withSlow } from '../support/worker-setups.ts'
 
+t.test(
+  'what is handled is told after a second, or from half of it on along with something else',
+  async (t) => {
+    const worker = new TestWorker()
+    worker.listen('say')
+    const peer = await Peer.connected(worker)
+    const [app] = worker.apps
+    peer.emit('say')
+    await settle(worker)
+    worker.clock.now += 499
+    app!.emit('early')
+    await settle(worker)
+    t.same(peer.read(), ['event early'])
+    worker.clock.now += 1
+    app!.emit('along')
+    await settle(worker)
+    t.same(peer.read(), ['received 1', 'event along'])
+    worker.pass(1000)
+    t.same(peer.read(), [], 'not again')
+    peer.emit('say')
+    await settle(worker)
+    worker.pass(1050)
+    t.same(peer.read(), ['received 2'], 'alone')
+  },
+)
+
 t.test('handlers', async (t) => {
   t.test('run one after another', async (t) => {
     const { worker, gates, peer } = await withSlow()

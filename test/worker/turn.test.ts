@@ -40,6 +40,7 @@ const setUp = (...time: number[]) => {
     },
     parted: () => void log.push('parted'),
     polled: () => void log.push('polled'),
+    owed: () => void log.push('owed'),
     regulate: () => void log.push('regulate'),
     broke: (_session, error) => void log.push(`broke ${String(error)}`),
     lost: (error) => {
