@@ -228,6 +228,7 @@ export class ClientSession {
     outbox.acknowledge(welcome.handled)
     conversation.id = welcome.id
     conversation.payloadBytes = welcome.limits.payloadBytes
+    conversation.acknowledger.within(welcome.limits.outboxBytes)
     if (conversation.largestAbove(welcome.taken) > welcome.limits.payloadBytes) {
       // Emitted before the limit was known. It would be refused at every replay, and all that follows with it.
       const reason = `a message is larger than ${welcome.limits.payloadBytes} bytes`

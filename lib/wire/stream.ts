@@ -137,7 +137,7 @@ export const RECEIVED_AFTER = {
 
 /** When to tell the peer what was received: after so many counted frames, bytes or ms, whichever is first. */
 export class Acknowledger {
-  readonly #after: ReceivedAfter
+  #after: ReceivedAfter
   #messages = 0
   #bytes = 0
   /** When the next `received` is due by time (ms of the caller's clock); Infinity when nothing is owed. */
@@ -145,6 +145,11 @@ export class Acknowledger {
 
   constructor(after: ReceivedAfter) {
     this.#after = after
+  }
+
+  /** The peer's outbox holds so many bytes: a quarter of them is as much as may wait to be acknowledged. */
+  within(outboxBytes: number): void {
+    this.#after = { ...this.#after, bytes: Math.min(this.#after.bytes, outboxBytes / 4) }
   }
 
   /** @returns true when `received` is due now */

@@ -22,19 +22,23 @@ function sizeOf(frame: Data | Frame): { readonly data: Data; readonly length: nu
   return { data, length: 1 + (frame instanceof Frame ? frame.size : Buffer.byteLength(data)) }
 }
 
+function writeLength(out: Buffer, at: number, length: number): void {
+  if (length < 126) out[at] = length
+  else if (length < 65536) {
+    out[at] = 126
+    out.writeUInt16BE(length, at + 1)
+  } else {
+    out[at] = 127
+    out.writeBigUInt64BE(BigInt(length), at + 1)
+  }
+}
+
 /** @returns where the next frame begins */
 function writeFrame(out: Buffer, at: number, data: Data, length: number): number {
   const text = typeof data === 'string'
   out[at] = text ? TEXT : BINARY
   const body = at + headerSize(length)
-  if (length < 126) out[at + 1] = length
-  else if (length < 65536) {
-    out[at + 1] = 126
-    out.writeUInt16BE(length, at + 2)
-  } else {
-    out[at + 1] = 127
-    out.writeBigUInt64BE(BigInt(length), at + 2)
-  }
+  writeLength(out, at + 1, length)
   if (text) {
     out[body] = MESSAGE
     out.write(data, body + 1, 'utf8')
@@ -58,6 +62,17 @@ export function encodeFrames(frames: readonly (Data | Frame)[]): Uint8Array {
     const { data, length } = sizeOf(frame)
     at = writeFrame(out, at, data, length)
   }
+  return out
+}
+
+/** One text message that is no frame of a session: its Engine.IO packet type stands in `text`. */
+export function encodeText(text: string): Uint8Array {
+  const body = Buffer.from(text)
+  const size = headerSize(body.length)
+  const out = Buffer.allocUnsafe(size + body.length)
+  out[0] = TEXT
+  writeLength(out, 1, body.length)
+  out.set(body, size)
   return out
 }
 

@@ -1,7 +1,7 @@
 /** The only import of engine.io's code: its servers, of the links of sessions and of the application's raw connections. */
 import { randomBytes } from 'node:crypto'
 import type { IncomingMessage } from 'node:http'
-import { createRequire } from 'node:module'
+import type { Socket } from 'node:net'
 import type { Duplex } from 'node:stream'
 import {
   Server as EngineServer,
@@ -10,8 +10,9 @@ import {
   type ServerOptions,
 } from 'engine.io'
 import type { PerAddress } from '../addresses.ts'
-import { EngineLink } from './engine-link.ts'
 import type { LinkEvents } from './link.ts'
+import { PollingLink } from './polling-link.ts'
+import { WebSocketLinks, WebSocketServer as wsEngine } from './websocket-links.ts'
 
 export interface EngineOptions {
   readonly slot: number
@@ -36,12 +37,6 @@ function bufferSize(payloadBytes: number): number {
   return Math.ceil((payloadBytes * 4) / 3) + 1024
 }
 
-/**
- * Our own ws: the one engine.io brings queues a pong for every ping of a client that does not read. Not imported: its
- * ES modules take a fifth of a worker's start.
- */
-const { WebSocketServer: wsEngine } = createRequire(import.meta.url)('ws') as typeof import('ws')
-
 type EngineRequest = ConstructorParameters<typeof EngineSocket>[3]
 
 class Engine extends EngineServer {
@@ -60,19 +55,6 @@ class Engine extends EngineServer {
   protected override verify(req: EngineRequest, upgrade: boolean, fn: ErrorCallback): void | boolean {
     if (!upgrade || req._query.EIO === '4' || this.opts.allowEIO3) return super.verify(req, upgrade, fn)
     fn(EngineServer.errors.UNSUPPORTED_PROTOCOL_VERSION)
-  }
-
-  /**
-   * engine.io's stand-in for a response is there for middlewares; where there are none it would only keep the whole
-   * request, some 4 kB, for as long as the link lives.
-   */
-  override handleUpgrade(req: EngineRequest, socket: Duplex, head: Buffer): void {
-    const before = socket.listenerCount('close')
-    super.handleUpgrade(req, socket, head)
-    const standIn = socket.listeners('close')[before]
-    // ws's own has a name.
-    if (this.middlewares.length === 0 && standIn?.name === '')
-      socket.off('close', standIn as (...args: unknown[]) => void)
   }
 
   /**
@@ -95,35 +77,53 @@ function prepare(engine: Engine, options: EngineOptions): void {
   )
 }
 
-/** The engine whose connections carry sessions (`limpet=1`). */
-export function createLinkEngine(options: EngineOptions, events: LinkEvents): Engine {
-  const engine = new Engine(options.slot, {
-    wsEngine,
-    transports: ['websocket', 'polling'],
-    // A session moves between transports by a resume; engine.io's own upgrade can wedge a client for 45 s.
-    allowUpgrades: false,
-    perMessageDeflate: false,
-    httpCompression: false,
-    maxHttpBufferSize: bufferSize(options.payloadBytes),
-    pingInterval: options.pingIntervalMs,
-    pingTimeout: options.pingTimeoutMs,
-  })
-  prepare(engine, options)
-  engine.on('connection', (socket: EngineSocket) => {
-    const { request } = socket
-    const link = new EngineLink(
-      socket,
-      options.addressOf(request),
-      options.segmentOf(request),
-      request.headers,
-      events,
-      options.pingTimeoutMs,
-    )
-    // Kept for life otherwise: the whole first request.
-    ;(socket as { request: unknown }).request = null
-    events.linkOpened(link)
-  })
-  return engine
+/**
+ * The engine whose connections carry sessions (`limpet=1`). engine.io has those that poll, and refuses what is no
+ * handshake; WebSockets are opened past it.
+ */
+class LinkEngine extends Engine {
+  readonly #webSockets: WebSocketLinks
+
+  constructor(options: EngineOptions, events: LinkEvents) {
+    const maxHttpBufferSize = bufferSize(options.payloadBytes)
+    super(options.slot, {
+      wsEngine,
+      transports: ['websocket', 'polling'],
+      // A session moves between transports by a resume; engine.io's own upgrade can wedge a client for 45 s.
+      allowUpgrades: false,
+      perMessageDeflate: false,
+      httpCompression: false,
+      maxHttpBufferSize,
+      pingInterval: options.pingIntervalMs,
+      pingTimeout: options.pingTimeoutMs,
+    })
+    this.#webSockets = new WebSocketLinks(options, events, maxHttpBufferSize)
+    prepare(this, options)
+    this.on('connection', (socket: EngineSocket) => {
+      const { request } = socket
+      const [address, segment] = [options.addressOf(request), options.segmentOf(request)]
+      const link = new PollingLink(socket, address, segment, request.headers, events, options.pingTimeoutMs)
+      // Kept for life otherwise: the whole first request.
+      ;(socket as { request: unknown }).request = null
+      events.linkOpened(link)
+    })
+  }
+
+  override handleUpgrade(req: EngineRequest, socket: Duplex, head: Buffer): void {
+    const { EIO, transport, sid } = req._query
+    if (EIO === '4' && transport === 'websocket' && sid === undefined && req.method === 'GET')
+      this.#webSockets.handleUpgrade(req, socket as Socket, head)
+    else super.handleUpgrade(req, socket, head)
+  }
+
+  override close(): this {
+    this.#webSockets.close()
+    return super.close() as this
+  }
+}
+
+export function createLinkEngine(options: EngineOptions, events: LinkEvents): LinkEngine {
+  return new LinkEngine(options, events)
 }
 
 /**

@@ -212,6 +212,16 @@ t.test('acknowledging', async (t) => {
     t.same(rig.sent(1), [{ type: 'received', count: 1 }])
   })
 
+  t.test('at a quarter of what the server keeps, where that is less', async (t) => {
+    const rig = new Rig()
+    rig.open(1)
+    rig.welcome(1, { limits: { payloadBytes: 4096, outboxBytes: 4096 } })
+    rig.event(1, 'a', 'x'.repeat(1000))
+    t.same(rig.sent(1), [])
+    rig.event(1, 'a', 'x'.repeat(100))
+    t.same(rig.sent(1), [{ type: 'received', count: 2 }])
+  })
+
   t.test('along with an event, from half of its time on', async (t) => {
     const rig = new Rig().connected()
     rig.event(1, 'a')

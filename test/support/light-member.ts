@@ -28,6 +28,7 @@ export class LightMember {
   onFrame: (frame: string) => void = () => {}
   #sent = 0
   #acknowledged = 0
+  #owedBytes = 0
   #rest: Buffer = Buffer.alloc(0)
   #upgraded = false
   readonly #answers = new Map<number, (value: unknown) => void>()
@@ -79,9 +80,11 @@ export class LightMember {
       }
     }
     this.#rest = bytes
-    // Later than a client would by time, and as early by number.
-    if (this.received - this.#acknowledged < RECEIVED_AFTER.client.messages) return
+    // Later than a client would by time, and as early by number and bytes.
+    const { messages, bytes: most } = RECEIVED_AFTER.client
+    if (this.received - this.#acknowledged < messages && this.#owedBytes < most) return
     this.#acknowledged = this.received
+    this.#owedBytes = 0
     this.#say(`r${this.received}`)
   }
 
@@ -96,6 +99,7 @@ export class LightMember {
     if (frame.startsWith('e')) {
       this.received += 1
       this.events += 1
+      this.#owedBytes += frame.length
       this.onFrame(frame)
       return
     }

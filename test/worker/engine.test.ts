@@ -65,6 +65,8 @@ async function rig(t: Test, pingTimeoutMs = 20_000): Promise<Rig> {
   })
   server.on('upgrade', (req, socket, head) => {
     made.upgrade = new WeakRef(req)
+    const { searchParams } = new URL(req.url!, 'http://localhost')
+    Object.assign(req, { _query: Object.fromEntries(searchParams) })
     engine.handleUpgrade(req as never, socket as never, head)
   })
   server.on('connection', (socket) => {

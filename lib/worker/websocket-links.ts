@@ -1,0 +1,98 @@
+/** The WebSockets of sessions: their handshake, heartbeat and end. */
+import type { IncomingMessage } from 'node:http'
+import { createRequire } from 'node:module'
+import type { Socket } from 'node:net'
+import type { WebSocket } from 'ws'
+import type { Data } from '../wire/frames.ts'
+import { encodeText } from './encode.ts'
+import type { EngineOptions } from './engine.ts'
+import { Heartbeats } from './heartbeats.ts'
+import type { LinkEvents } from './link.ts'
+import { WebSocketLink, type WebSocketOwner } from './websocket-link.ts'
+
+/**
+ * Our own ws: the one engine.io brings queues a pong for every ping of a client that does not read. Not imported: its
+ * ES modules take a fifth of a worker's start.
+ */
+export const { WebSocketServer } = createRequire(import.meta.url)('ws') as typeof import('ws')
+
+/** How late a ping or the end of a silent link may be. */
+const TICK_MS = 100
+/** How long an orderly close may take before the socket is cut. */
+const CLOSE_MS = 1000
+
+export class WebSocketLinks implements WebSocketOwner {
+  readonly #options: EngineOptions
+  readonly #events: LinkEvents
+  readonly #server: InstanceType<typeof WebSocketServer>
+  readonly #links = new Set<WebSocketLink>()
+  readonly #heartbeats: Heartbeats
+  readonly #timer: NodeJS.Timeout
+  /** What the open packets have in common, behind the sid. */
+  readonly #terms: string
+  #sids = 0
+
+  /** @param maxPayload bytes of one message */
+  constructor(options: EngineOptions, events: LinkEvents, maxPayload: number) {
+    this.#options = options
+    this.#events = events
+    const { pingIntervalMs: pingInterval, pingTimeoutMs: pingTimeout } = options
+    this.#server = new WebSocketServer({
+      noServer: true,
+      clientTracking: false,
+      perMessageDeflate: false,
+      maxPayload,
+      // Unknown to its types.
+      ...{ closeTimeout: CLOSE_MS },
+    })
+    this.#heartbeats = new Heartbeats(pingInterval, pingTimeout)
+    this.#terms = JSON.stringify({ upgrades: [], pingInterval, pingTimeout, maxPayload }).slice(1)
+    this.#timer = setInterval(() => this.#heartbeats.tick(performance.now()), TICK_MS).unref()
+  }
+
+  handleUpgrade(req: IncomingMessage, socket: Socket, head: Buffer): void {
+    // The answer and the open packet leave in one write.
+    socket.cork()
+    this.#server.handleUpgrade(req, socket, head, (ws) => this.#opened(ws, req, socket))
+    socket.uncork()
+  }
+
+  #opened(ws: WebSocket, req: IncomingMessage, socket: Socket): void {
+    const { addressOf, segmentOf, connections, slot } = this.#options
+    const address = addressOf(req)
+    const of = { address, segment: segmentOf(req), headers: req.headers }
+    const link = new WebSocketLink(ws, socket, of, this, connections.hold(address))
+    this.#links.add(link)
+    // No request names the sid of a WebSocket: it is the client's by the connection.
+    this.#sids += 1
+    socket.write(encodeText(`0{"sid":"${slot}-${this.#sids.toString(36)}",${this.#terms}`))
+    this.#heartbeats.begin(link, performance.now())
+    this.#events.linkOpened(link)
+  }
+
+  frame(link: WebSocketLink, data: Data): void {
+    this.#events.linkFrame(link, data)
+  }
+
+  writable(link: WebSocketLink): void {
+    this.#events.linkWritable(link)
+  }
+
+  pong(link: WebSocketLink): void {
+    this.#heartbeats.pong(link, performance.now())
+  }
+
+  heard(link: WebSocketLink): void {
+    this.#heartbeats.heard(link, performance.now())
+  }
+
+  ended(link: WebSocketLink, reason: string): void {
+    this.#links.delete(link)
+    this.#events.linkClosed(link, reason)
+  }
+
+  close(): void {
+    clearInterval(this.#timer)
+    for (const link of this.#links) link.close()
+  }
+}
