@@ -1,63 +1,14 @@
 /** The worker processes: one per slot, started, watched, started again, replaced one by one, stopped. */
-import cluster, { type Worker } from 'node:cluster'
-import type { Logger } from 'pino'
-import type { Start, ToPrimary, ToWorker } from '../wire/ipc.ts'
+import cluster from 'node:cluster'
+import type { ToWorker } from '../wire/ipc.ts'
 import { Deaths } from './deaths.ts'
-import { WorkerProcess } from './worker-process.ts'
-
-export interface FleetSetup {
-  /** Absolute path of the worker's program. */
-  readonly exec: string
-  readonly workers: number
-  readonly shutdownMs: number
-  /** What each worker is told, beside what only the fleet knows. */
-  readonly start: Omit<Start, 'type' | 'slot' | 'generation' | 'waits'>
-  readonly log: Logger
-  /** The slot can take connections. */
-  readonly ready: (slot: number, worker: Worker) => void
-  /** It cannot any more: its process is about to be told to leave. */
-  readonly leaving: (slot: number) => void
-  /** It cannot any more. The channel of its process is read to the end. */
-  readonly gone: (slot: number) => void
-  /** Writing a slot's journal fails, or works again. */
-  readonly journal: (slot: number, failing: boolean) => void
-  /** No use in going on: one sentence. Said once. */
-  readonly fatal: (reason: string) => void
-}
+import type { FleetSetup } from './fleet-setup.ts'
+import { Replacement, type Step } from './replacement.ts'
+import { isReady, processOf, reportOf, type Slot, type SlotReport } from './slot.ts'
+import { type Said, WorkerProcess } from './worker-process.ts'
 
 /** `starting`: not all workers were ready yet; `degraded`: they were, and now one is missing. */
 export type Health = 'starting' | 'ok' | 'degraded' | 'stopping'
-
-/** `waiting`: for its back-off. */
-export interface SlotReport {
-  readonly slot: number
-  readonly state: 'stopped' | 'waiting' | 'starting' | 'ready' | 'leaving'
-  readonly pid: number | null
-  /** Rises with every process that the server ever started. */
-  readonly generation: number | null
-  readonly readyMs: number | null
-  /** What a process of it said last, that could not start. */
-  readonly lastFailure: string | null
-}
-
-type Slot =
-  | { readonly state: 'none' }
-  /** Waits for its back-off. */
-  | { readonly state: 'waiting'; readonly timer: NodeJS.Timeout }
-  | { readonly state: 'starting'; readonly process: WorkerProcess }
-  | { readonly state: 'ready'; readonly process: WorkerProcess; readonly since: number }
-  /** Being replaced: the one that leaves has been told so, the next one has loaded and waits for its end. */
-  | { readonly state: 'leaving'; readonly process: WorkerProcess; readonly next: WorkerProcess }
-
-/** How the replacement of one slot's process goes on: for whoever waits for it. */
-export type Step = 'loaded' | 'ready' | 'failed'
-
-interface Replacement {
-  readonly slot: number
-  /** Null once it is the slot's own. */
-  next: WorkerProcess | null
-  readonly step: (step: Step, reason: string) => void
-}
 
 export class Fleet {
   readonly #setup: FleetSetup
@@ -83,19 +34,12 @@ export class Fleet {
 
   /** Process ids by slot; null where there is none. */
   get pids(): (number | null)[] {
-    return this.#slots.map((slot) => ('process' in slot ? slot.process.pid : null))
+    return this.#slots.map((slot) => processOf(slot)?.pid ?? null)
   }
 
   /** What can be said of each slot. */
   report(): SlotReport[] {
-    return this.#slots.map((at, slot) => ({
-      slot,
-      state: at.state === 'none' ? 'stopped' : at.state,
-      pid: 'process' in at ? at.process.pid : null,
-      generation: 'process' in at ? at.process.generation : null,
-      readyMs: at.state === 'ready' ? Math.round(performance.now() - at.since) : null,
-      lastFailure: this.#reasons[slot] ?? null,
-    }))
+    return this.#slots.map((at, slot) => reportOf(slot, at, this.#reasons[slot] ?? null))
   }
 
   start(): void {
@@ -145,23 +89,23 @@ export class Fleet {
   // — replacing —
 
   /** Starts a process beside the slot's own one, which goes on until `cut`. */
-  prepare(slot: number, step: Replacement['step']): void {
-    this.#replacement = { slot, next: this.#spawn(slot, true), step }
+  prepare(slot: number, step: (step: Step, reason: string) => void): void {
+    this.#replacement = new Replacement(slot, this.#spawn(slot, true), step)
   }
 
   /** The slot's process writes its last batch and ends; the one beside it follows. */
   cut(): void {
-    const { slot, next } = this.#replacement!
+    const { slot } = this.#replacement!
+    const next = this.#replacement!.take()!
     const at = this.#slots[slot]!
-    this.#replacement!.next = null
     if (at.state !== 'ready') {
       // It died meanwhile: nobody is in the way.
       if (at.state === 'waiting') clearTimeout(at.timer)
       if (at.state === 'starting') at.process.kill()
-      this.#follow(slot, next!)
+      this.#follow(slot, next)
       return
     }
-    this.#slots[slot] = { state: 'leaving', process: at.process, next: next! }
+    this.#slots[slot] = { state: 'leaving', process: at.process, next }
     this.#broadcast()
     this.#setup.leaving(slot)
     at.process.tell({ type: 'drain' })
@@ -204,11 +148,11 @@ export class Fleet {
     return process
   }
 
-  #told(slot: number, process: WorkerProcess, message: ToPrimary): void {
+  #told(slot: number, process: WorkerProcess, message: Said): void {
     const at = this.#slots[slot]!
     switch (message.type) {
       case 'loaded':
-        if (this.#replacement?.next === process) this.#replacement.step('loaded', '')
+        if (this.#replacement?.next === process) this.#replacement.loaded()
         return
       case 'ready':
         if ('process' in at && at.process === process) this.#ready(slot, process)
@@ -230,16 +174,17 @@ export class Fleet {
     this.#setup.log.debug({ slot, worker: process.pid, generation: process.generation }, 'worker ready')
     if (this.#slots.every(isReady) && this.#health !== 'stopping') this.#health = 'ok'
     this.#broadcast()
+    const { watchMs: everyMs } = this.#setup
+    if (everyMs > 0) process.tell({ type: 'watch', everyMs })
     if (this.#health !== 'stopping') this.#setup.ready(slot, process.worker)
-    if (this.#replacement?.slot === slot && !this.#replacement.next) this.#replacement.step('ready', '')
+    if (this.#replacement?.slot === slot && !this.#replacement.next) this.#replacement.ready()
   }
 
-  #lastWord(slot: number, process: WorkerProcess, message: ToPrimary & { type: 'failed' }): void {
+  #lastWord(slot: number, process: WorkerProcess, message: Said & { type: 'failed' }): void {
     // It has said its last word, and waits for this.
     process.kill()
     if (this.#replacement?.next === process) {
-      this.#replacement.next = null
-      this.#replacement.step('failed', message.reason)
+      this.#replacement.failed(message.reason)
       return
     }
     this.#reasons[slot] = message.reason
@@ -249,10 +194,7 @@ export class Fleet {
 
   #died(slot: number, process: WorkerProcess, cause: string): void {
     const at = this.#slots[slot]!
-    if (this.#replacement?.next === process) {
-      this.#replacement.next = null
-      this.#replacement.step('failed', `the new worker ${cause}`)
-    }
+    if (this.#replacement?.next === process) this.#replacement.failed(`the new worker ${cause}`)
     if (!('process' in at) || at.process !== process) {
       // The one that was to follow: another is started when the one that leaves has ended.
       if (at.state === 'leaving' && at.next === process) {
@@ -297,8 +239,4 @@ export class Fleet {
   #checkStopped(): void {
     if (!this.#slots.some((at) => 'process' in at)) this.#stopped?.()
   }
-}
-
-function isReady(slot: Slot): boolean {
-  return slot.state === 'ready'
 }

@@ -2,25 +2,23 @@
 import type { ChildProcess } from 'node:child_process'
 import type { Logger } from 'pino'
 import type { Options } from '../options.ts'
-import { placeSegment, type Route } from '../placement.ts'
 import { Acceptor } from './acceptor.ts'
 import { Admin, type Health } from './admin.ts'
 import type { Answer } from './answer.ts'
 import { CertificateFiles } from './certificate.ts'
-import { runDeal } from './deal.ts'
 import {
   type JournalDirectory,
   makeSocketDirectory,
   openJournal,
   removeSocketDirectory,
 } from './directory.ts'
+import { Dispatcher } from './dispatcher.ts'
 import { Fleet } from './fleet.ts'
-import { commitGeneration, type Generation, prepareGeneration, readGeneration } from './generation.ts'
-import { type Arrival, Handover } from './handover.ts'
-import { Parking } from './parking.ts'
+import type { Arrival } from './handover.ts'
 import { havingPort } from './port.ts'
 import { reload } from './reload.ts'
 import { type ReloadReport, readReloadReport, writeReloadReport } from './reload-report.ts'
+import { slotFilesOf } from './slot-files.ts'
 
 export interface PrimarySetup {
   readonly options: Options
@@ -34,6 +32,9 @@ export interface PrimarySetup {
   /** All workers are ready for the first time. */
   readonly listening: (url: string) => void
 }
+
+/** How often workers say how they are, where an admin may ask. */
+const WATCH_MS = 1000
 
 /** How a server ended. `failed`: one sentence for stderr. */
 export type Outcome = { readonly kind: 'stopped' } | { readonly kind: 'failed'; readonly reason: string }
@@ -50,15 +51,9 @@ export class Primary {
   #journal: JournalDirectory | null = null
   #certificate: CertificateFiles | null = null
   #socketDirectory: string | null = null
-  /** By slot; null while the slot cannot take connections. */
-  #handovers: (Handover | null)[] = []
-  /** Of workers that were told to leave: what is on its way to them may arrive yet. */
-  readonly #leavers: (Handover | null)[] = []
-  /** By slot: connections for a worker that was ready once and is on its way back. */
-  #parkings: readonly Parking[] = []
+  #dispatcher: Dispatcher | null = null
   #reloading = false
   #dealing: ChildProcess | null = null
-  #turn = 0
   /** Slots whose journal cannot be written: they go on in memory. */
   readonly #failingJournals = new Set<number>()
   #url = ''
@@ -120,13 +115,15 @@ export class Primary {
     if (this.#stopping) return
     this.#certificate = this.#openCertificate()
     const { placementKey } = opened.directory
-    const slotFiles = await this.#generation(opened.directory)
+    const slotFiles = await slotFilesOf(opened.directory, this.#setup, (child) => {
+      this.#dealing = child
+    })
     if (this.#stopping) return
-    const { workers, shutdownMs, handoversWaiting, handoverMs, parkMs } = options
+    const { workers, shutdownMs } = options
     const refuse = (arrival: Arrival) => this.#acceptor?.refuse(arrival.handle)
-    this.#parkings = Array.from({ length: workers }, () => new Parking(parkMs, handoversWaiting, refuse))
-    this.#handovers = new Array<null>(workers).fill(null)
-    const place = (arrival: Arrival) => this.#place(arrival)
+    const dispatcher = new Dispatcher({ ...options, placementKey, refuse })
+    this.#dispatcher = dispatcher
+    const place = (arrival: Arrival) => dispatcher.place(arrival)
     this.#acceptor = new Acceptor({ options, log, place, health: () => this.#health() })
     const port = await this.#listen(this.#acceptor)
     if (this.#stopping) return
@@ -139,6 +136,7 @@ export class Primary {
       exec,
       workers,
       shutdownMs,
+      watchMs: options.adminPort > 0 ? WATCH_MS : 0,
       log,
       start: {
         workers,
@@ -152,17 +150,14 @@ export class Primary {
         options: { ...options, journal: slotFiles },
       },
       ready: (slot, worker) => {
-        this.#handovers[slot] = new Handover(
-          worker,
-          { waiting: handoversWaiting, ms: handoverMs },
-          (lost, leaving) => (leaving ? this.#placeOrRefuse(lost) : refuse(lost)),
-        )
-        this.#parkings[slot]!.open = true
-        for (const arrival of this.#parkings[slot]!.take()) this.#placeOrRefuse(arrival)
+        dispatcher.ready(slot, worker)
         if (this.#fleet?.health === 'ok') this.#announce()
       },
-      leaving: (slot) => this.#leaving(slot),
-      gone: (slot) => this.#gone(slot),
+      leaving: (slot) => dispatcher.leaving(slot),
+      gone: (slot) => {
+        this.#failingJournals.delete(slot)
+        dispatcher.gone(slot)
+      },
       journal: (slot, failing) => {
         if (failing) this.#failingJournals.add(slot)
         else this.#failingJournals.delete(slot)
@@ -170,27 +165,6 @@ export class Primary {
       fatal: (reason) => void this.#stop({ kind: 'failed', reason }),
     })
     this.#fleet.start()
-  }
-
-  /** The directory of the slots' files. */
-  async #generation({ path, placementKey }: JournalDirectory): Promise<string | null> {
-    if (path === null) return null
-    const { options, log, deal } = this.#setup
-    const { workers } = options
-    const from = generationIn(path)
-    if (from?.workers === workers) return from.path
-    const to = prepareGeneration(path, (from?.number ?? 0) + 1, workers)
-    if (from) {
-      const sessions = await runDeal(deal, { from, to, placementKey, options }, (child) => {
-        this.#dealing = child
-      })
-      log.info(
-        { from: from.workers, to: workers, sessions },
-        'the journal was dealt to another number of workers',
-      )
-    }
-    commitGeneration(path, to)
-    return to.path
   }
 
   #openCertificate(): CertificateFiles | null {
@@ -238,51 +212,9 @@ export class Primary {
       workers: (this.#fleet?.report() ?? []).map((slot) => ({
         ...slot,
         journalFailing: this.#failingJournals.has(slot.slot),
-        handovers: this.#handovers[slot.slot]?.size ?? 0,
-        parked: this.#parkings[slot.slot]?.size ?? 0,
+        ...this.#dispatcher?.waiting(slot.slot),
       })),
     }
-  }
-
-  #place(arrival: Arrival): boolean {
-    const slot = this.#slotOf(arrival.route)
-    return this.#handovers[slot]?.push(arrival) ?? this.#parkings[slot]!.push(arrival)
-  }
-
-  #slotOf(route: Route): number {
-    const { workers } = this.#setup.options
-    const key = this.#journal?.placementKey as Uint8Array
-    if (route.kind === 'segment') return placeSegment(key, route.segment, workers)
-    if (route.kind === 'sid' && route.slot < workers) return route.slot
-    return this.#anySlot()
-  }
-
-  /** In turn, but for workers that are slow to take what they were given: one that is stalled would take its share. */
-  #anySlot(): number {
-    const slots = this.#handovers.map((_, i) => (this.#turn + 1 + i) % this.#handovers.length)
-    const pending = (slot: number): number => this.#handovers[slot]?.size ?? Number.POSITIVE_INFINITY
-    this.#turn = slots.reduce((best, slot) => (pending(slot) < pending(best) ? slot : best))
-    return this.#turn
-  }
-
-  #placeOrRefuse(arrival: Arrival): void {
-    if (!this.#place(arrival)) this.#acceptor?.refuse(arrival.handle)
-  }
-
-  #leaving(slot: number): void {
-    const handover = this.#handovers[slot] ?? null
-    this.#handovers[slot] = null
-    this.#leavers[slot] = handover
-    for (const arrival of handover?.cut() ?? []) this.#placeOrRefuse(arrival)
-  }
-
-  /** What waited for a worker goes where it can: pages to another one; a segment has no other, and waits for its next. */
-  #gone(slot: number): void {
-    this.#failingJournals.delete(slot)
-    const left = [this.#handovers[slot], this.#leavers[slot]].flatMap((handover) => handover?.close() ?? [])
-    this.#handovers[slot] = null
-    this.#leavers[slot] = null
-    for (const arrival of left) this.#placeOrRefuse(arrival)
   }
 
   async #stop(outcome: Outcome): Promise<void> {
@@ -293,20 +225,11 @@ export class Primary {
     await this.#started
     this.#acceptor?.close()
     this.#admin.close()
-    for (const parking of this.#parkings) parking.close()
+    this.#dispatcher?.close()
     await this.#fleet?.stop()
     this.#acceptor?.end()
     if (this.#socketDirectory) removeSocketDirectory(this.#socketDirectory)
     this.#journal?.release()
     this.#end(outcome)
-  }
-}
-
-/** Throws one sentence that stands for itself. */
-function generationIn(journal: string): Generation | null {
-  try {
-    return readGeneration(journal)
-  } catch (error) {
-    throw new Error(`the journal ${journal} cannot be used: ${(error as Error).message}`)
   }
 }

@@ -1,9 +1,12 @@
 /** One process of a slot: forked, told, listened to, and known to be dead only when its channel is read to the end. */
 import cluster, { type Worker } from 'node:cluster'
-import { isToPrimary, type ToPrimary, type ToWorker } from '../wire/ipc.ts'
+import { isToPrimary, type ToPrimary, type ToWorker, type Vitals } from '../wire/ipc.ts'
+
+/** What is kept here is told nobody. */
+export type Said = Exclude<ToPrimary, { type: 'vitals' }>
 
 export interface ProcessEvents {
-  told(message: ToPrimary): void
+  told(message: Said): void
   /** Once. `cause`: "was killed by SIGKILL". */
   died(cause: string): void
   /** An error of its channel; its end says the rest. */
@@ -16,6 +19,8 @@ const ORPHAN_MS = 1000
 export class WorkerProcess {
   readonly worker: Worker
   readonly generation: number
+  /** How it said it was, and when. */
+  heard: { readonly vitals: Vitals; readonly at: number } | null = null
   #dead = false
 
   constructor(generation: number, events: ProcessEvents) {
@@ -23,7 +28,9 @@ export class WorkerProcess {
     this.worker = worker
     this.generation = generation
     worker.on('message', (message: unknown) => {
-      if (isToPrimary(message) && !this.#dead) events.told(message)
+      if (!isToPrimary(message) || this.#dead) return
+      if (message.type === 'vitals') this.heard = { vitals: message.vitals, at: performance.now() }
+      else events.told(message)
     })
     const died = (cause: string) => {
       if (this.#dead) return

@@ -51,6 +51,28 @@ export type ToWorker =
   | { readonly type: 'drain' }
   /** Refuse what is new, close what is open, exit 0. */
   | { readonly type: 'stop' }
+  /** Say how you are, from now on. */
+  | { readonly type: 'watch'; readonly everyMs: number }
+
+/** How a worker is. */
+export interface Vitals {
+  readonly sessions: number
+  /** Sessions that have ended and are remembered. */
+  readonly ended: number
+  /** Of sessions; the rest of them waits for its client. */
+  readonly links: number
+  readonly rawLinks: number
+  /** Whose home is there. */
+  readonly rooms: number
+  /** Not known to be received: by clients, … */
+  readonly outboxBytes: number
+  /** … by other workers. */
+  readonly busBytes: number
+  /** How late its event loop was since it said so last. */
+  readonly loopDelayMs: { readonly p50: number; readonly p99: number; readonly max: number }
+  readonly rssBytes: number
+  readonly heapBytes: number
+}
 
 /** Slots' files of one generation. */
 export interface SlotFiles {
@@ -83,11 +105,21 @@ export type ToPrimary =
   | { readonly type: 'failed'; readonly reason: string; readonly fatal: boolean }
   /** Writing the journal fails, or works again. */
   | { readonly type: 'journal'; readonly failing: boolean }
+  | { readonly type: 'vitals'; readonly vitals: Vitals }
   /** Everything is closed; the process exits next. */
   | { readonly type: 'stopped' }
 
-const TO_WORKER = new Set(['start', 'connection', 'certificate', 'fleet', 'recover', 'drain', 'stop'])
-const TO_PRIMARY = new Set(['up', 'loaded', 'ready', 'failed', 'journal', 'stopped'])
+const TO_WORKER = new Set([
+  'start',
+  'connection',
+  'certificate',
+  'fleet',
+  'recover',
+  'drain',
+  'stop',
+  'watch',
+])
+const TO_PRIMARY = new Set(['up', 'loaded', 'ready', 'failed', 'journal', 'vitals', 'stopped'])
 
 /** The channel belongs to one program, so the type name is proof enough of the shape. */
 export function isToWorker(message: unknown): message is ToWorker {

@@ -193,6 +193,8 @@ export interface RawEngine {
   on(name: 'connection', handler: (socket: RawSocket) => void): unknown
   /** engine.io's own: `pingInterval`, `maxHttpBufferSize`, `cors` … To be changed while the application is loaded. */
   readonly opts: object
+  /** Raw connections that are open here. */
+  readonly clientsCount: number
 }
 
 export interface RawSocket {

@@ -26,6 +26,7 @@ import { Target } from './room-target.ts'
 import { isThenable, Runner } from './runner.ts'
 import type { Session } from './session.ts'
 import type { AppPorts, Sessions } from './sessions.ts'
+import { reportVitals } from './vitals.ts'
 
 /** What an operator wants to see at the usual level: somebody broke the protocol, or messages were given up. */
 const LOUD = new Set<string>([
@@ -101,6 +102,7 @@ export class AppServer {
     ports.rooms.publicFields = this.#publicFields
     const broadcast = this.#broadcast.bind(this)
     this.#context = { sessions: ports.sessions, rooms: ports.rooms, broadcast, time: this.#time }
+    reportVitals(ports.sessions.state, () => this.engine.clientsCount)
   }
 
   // — the application's side —

@@ -3,6 +3,7 @@ import net from 'node:net'
 import t from 'tap'
 import { createLog } from '../../lib/log.ts'
 import { Primary } from '../../lib/primary/primary.ts'
+import type { SlotReport } from '../../lib/primary/slot.ts'
 import { steadyPort } from '../support/cluster.ts'
 import { connect, EXEC, exchange, GET_HEALTH, optionsOf, startPrimary, until } from './fixtures/primary.ts'
 
@@ -27,6 +28,10 @@ t.test('what the admin is told, and the public is not', async (t) => {
       parked: 0,
     })),
   })
+  await until(async () => (await details()).workers.every(({ vitals }: SlotReport) => vitals !== null))
+  const [{ vitals, heardMs }] = (await details()).workers
+  t.match(vitals, { sessions: 3, links: 1, loopDelayMs: { p99: 1 }, rssBytes: 8 })
+  t.ok(heardMs >= 0 && heardMs < 25_000)
   t.equal((await exchange(port, [GET_HEALTH])).body, '{"status":"ok"}')
   t.match(await exchange(adminPort, [get('/health', 'localhost')]), { status: 200, head: /no-store/ })
   t.match(await exchange(adminPort, [get('/')]), { status: 404, body: 'There is nothing here.' })
