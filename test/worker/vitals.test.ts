@@ -34,9 +34,11 @@ t.test('a loop that was late says so, once', async (t) => {
   delays.enable()
   await until(() => delays.count > 0)
   vitalsOf(state, 0, delays)
+  // Behind a reset the first interval only begins.
+  await until(() => delays.count > 0)
   const end = performance.now() + 150
   while (performance.now() < end);
-  await until(() => delays.count > 0)
+  await until(() => delays.max > 50e6)
   t.ok(vitalsOf(state, 0, delays).loopDelayMs.max >= 100)
   t.ok(vitalsOf(state, 0, delays).loopDelayMs.max < 100)
   delays.disable()
