@@ -69,16 +69,21 @@ export class Chaos {
   static async begin(options: ChaosOptions, random: Random): Promise<Chaos> {
     const cluster = await startChaosCluster(options)
     try {
-      const chaos = new Chaos(cluster, await startProxy(cluster.port), options, random)
-      try {
-        await chaos.#begin()
-        return chaos
-      } catch (error) {
-        await chaos.close()
-        throw error
-      }
+      return await Chaos.join(cluster, options, random)
     } catch (error) {
       await cluster.kill()
+      throw error
+    }
+  }
+
+  /** A crowd for a server that runs: it `leave`s again, and the server stays. */
+  static async join(cluster: Cluster, options: ChaosOptions, random: Random): Promise<Chaos> {
+    const chaos = new Chaos(cluster, await startProxy(cluster.port), options, random)
+    try {
+      await chaos.#begin()
+      return chaos
+    } catch (error) {
+      await chaos.leave()
       throw error
     }
   }
@@ -224,13 +229,17 @@ export class Chaos {
 
   /** Stops the server, too; throws where that is not in order. */
   async close(): Promise<void> {
+    await this.leave()
+    await this.cluster.stop()
+  }
+
+  async leave(): Promise<void> {
     this.#heal()
     clearInterval(this.#acting)
     for (const client of this.clients) client.close()
     for (const { client } of this.#members) client.close()
     this.#witness?.close()
     await this.#proxy.stop()
-    await this.cluster.stop()
   }
 }
 
@@ -240,7 +249,7 @@ export function unexpected(complaints: readonly LogLine[]): LogLine[] {
   return complaints.filter(({ level, msg }) => level !== 0 && !EXPECTED.test(msg))
 }
 
-async function startChaosCluster({
+export async function startChaosCluster({
   app = 'chaos',
   workers,
   args = [],

@@ -5,7 +5,14 @@
 import { randomBytes } from 'node:crypto'
 import { once } from 'node:events'
 import { connect as dial, type Socket } from 'node:net'
-import { encodeEvent, encodeHello, type Message, parseFrame, VERSION } from '../../lib/wire/frames.ts'
+import {
+  encodeClose,
+  encodeEvent,
+  encodeHello,
+  type Message,
+  parseFrame,
+  VERSION,
+} from '../../lib/wire/frames.ts'
 import { RECEIVED_AFTER } from '../../lib/wire/stream.ts'
 import { upgradeRequest } from './raw.ts'
 import { within } from './until.ts'
@@ -60,6 +67,12 @@ export class LightMember {
     const answer = new Promise<unknown>((resolve) => this.#answers.set(this.#sent, resolve))
     this.#say(encodeEvent(name, args, true) as string)
     return within(answer, ANSWER_MS, `the answer to ${name}`)
+  }
+
+  /** In order: the session ends behind all that it said. */
+  close(): void {
+    this.#say(encodeClose('closed_by_client', ''))
+    this.socket.end()
   }
 
   #say(frame: string): void {
