@@ -40,6 +40,8 @@ export interface EdgeOptions {
   readonly bodyMs?: number
   /** A tunnelled link that is silent this long is lost. */
   readonly silentMs?: number
+  /** New links of each address, per second; 0 or absent: no limit. */
+  readonly handshakesPerAddress?: number
   /** Links of each address here, of both engines. */
   readonly connections: PerAddress
   readonly links: EngineHandler

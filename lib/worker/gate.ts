@@ -3,6 +3,7 @@ import type { IncomingMessage } from 'node:http'
 import type { PerAddress } from '../addresses.ts'
 import { hasBody } from './connections.ts'
 import { corsHeaders, Origins, preflightHeaders } from './origins.ts'
+import { Rates } from './rates.ts'
 
 export interface Refusal {
   readonly status: number
@@ -14,14 +15,17 @@ const METHODS = ['GET', 'POST', 'OPTIONS']
 export class Gate {
   readonly #origins: Origins
   readonly #connections: PerAddress
+  readonly #handshakes: Rates
 
   /**
    * @param origin `--origin`
    * @param connections of each address, on this worker
+   * @param handshakes of each address, per second; 0 sets no limit
    */
-  constructor(origin: string, connections: PerAddress) {
+  constructor(origin: string, connections: PerAddress, handshakes = 0) {
     this.#origins = new Origins(origin)
     this.#connections = connections
+    this.#handshakes = new Rates(handshakes, () => performance.now())
   }
 
   origin({ headers }: IncomingMessage): Refusal | null {
@@ -47,9 +51,11 @@ export class Gate {
 
   /** Of a handshake, at the worker that would hold the link. */
   crowded(address: string): Refusal | null {
-    return this.#connections.isFull(address)
-      ? { status: 429, sentence: 'Too many connections come from this address.' }
-      : null
+    if (this.#connections.isFull(address))
+      return { status: 429, sentence: 'Too many connections come from this address.' }
+    return this.#handshakes.take(address)
+      ? null
+      : { status: 429, sentence: 'Connections come from this address too fast.' }
   }
 
   /** What the answer says to the browser of a page that was let in. */

@@ -3,7 +3,7 @@
  * every upgrade is looked at here, and what another worker owns is forwarded to it (forward.ts).
  */
 import { rm } from 'node:fs/promises'
-import { createServer, type IncomingMessage, type Server, type ServerResponse } from 'node:http'
+import type { IncomingMessage, Server } from 'node:http'
 import type { Socket } from 'node:net'
 import { placeSegment } from '../placement.ts'
 import { Proxies } from '../proxies.ts'
@@ -12,17 +12,9 @@ import { Connections } from './connections.ts'
 import type { EdgeCounters, EdgeOptions, EngineHandler } from './edge.ts'
 import { ADDRESS_HEADER, type Destination, Forwarder, httpSocketPath } from './forward.ts'
 import { Gate } from './gate.ts'
+import { createHttpServer, type Exchange } from './http-server.ts'
 import { setOrigin } from './origin.ts'
 import { type Place, type RequestTarget, requestTargetOf } from './request-target.ts'
-
-type Exchange =
-  | { readonly kind: 'request'; readonly req: IncomingMessage; readonly res: ServerResponse }
-  | {
-      readonly kind: 'upgrade'
-      readonly req: IncomingMessage
-      readonly socket: Socket
-      readonly head: Buffer
-    }
 
 /** The default ping interval and timeout: a link that is silent longer is lost. */
 const BODY_MS = 45_000
@@ -53,7 +45,7 @@ class Edge {
     this.#connections = new Connections(keepAliveMs, headMs)
     this.#forwarder = new Forwarder(options.socketDirectory, silentMs)
     this.#proxies = new Proxies(options.trustProxy)
-    this.#gate = new Gate(options.origin, options.connections)
+    this.#gate = new Gate(options.origin, options.connections, options.handshakesPerAddress)
     this.#public = this.#serve(false, headBytes, keepAliveMs)
     // No deadline here: an idle connection that this side closes may carry a request by then.
     this.#peers = this.#serve(true, headBytes + FORWARDED_BYTES, 0)
@@ -109,25 +101,11 @@ class Edge {
   }
 
   #serve(fromPeer: boolean, maxHeaderSize: number, keepAliveTimeout: number): Server {
-    // Node answers a missing Host without a word, and drops headers past a number instead of refusing them.
-    const server = createServer({ maxHeaderSize, keepAliveTimeout, requireHostHeader: false })
-    server.maxHeadersCount = 0
-    // Else an answer that is on its way from another worker is lost to a client that has ended its side.
-    Object.assign(server, { httpAllowHalfOpen: true })
-    server.headersTimeout = server.requestTimeout = 0
-    server.on('request', (req, res) => this.#take({ kind: 'request', req, res }, fromPeer))
-    server.on('upgrade', (req, socket, head) =>
-      this.#take({ kind: 'upgrade', req, socket: socket as Socket, head }, fromPeer),
-    )
-    server.on('connect', (_, socket) =>
-      this.#connections.refuse(socket as Socket, 400, 'This server is no proxy.'),
-    )
-    server.on('checkExpectation', (req, res) => {
-      this.#connections.request(req, res, PAGE_BODY_MS, true)
-      answer(res, 417, 'This expectation is not met here.')
+    return createHttpServer({ maxHeaderSize, keepAliveTimeout }, this.#connections, {
+      take: (exchange) => this.#take(exchange, fromPeer),
+      meet: (req, res) => this.#connections.request(req, res, PAGE_BODY_MS, true),
+      refused: (status, sentence) => this.#options.log.debug({ status }, sentence),
     })
-    server.on('clientError', (error, socket) => this.#malformed(error, socket as Socket))
-    return server
   }
 
   #take(exchange: Exchange, fromPeer: boolean): void {
@@ -257,20 +235,6 @@ class Edge {
   #failed(exchange: Exchange, error: unknown): void {
     this.#options.log.error({ err: error }, 'a request handler failed')
     this.#answer(exchange, 500, 'The server failed to handle this request.')
-  }
-
-  #malformed(error: NodeJS.ErrnoException, socket: Socket): void {
-    if (!error.code?.startsWith('HPE_')) {
-      socket.destroy()
-      return
-    }
-    const large = error.code === 'HPE_HEADER_OVERFLOW'
-    const status = large ? 431 : 400
-    const sentence = large
-      ? `The request head is larger than ${this.#options.headBytes} bytes.`
-      : 'The request is malformed.'
-    this.#options.log.debug({ status }, sentence)
-    this.#connections.refuse(socket, status, sentence)
   }
 }
 

@@ -12,7 +12,10 @@ const RATE = 1000
 /** Large enough that one read is a fraction of the rate. */
 const content = 'x'.repeat(300)
 
-const limits = ['--messages-per-second', String(RATE), '--connections-per-address', '3']
+const limits = [
+  ...['--messages-per-second', String(RATE), '--connections-per-address', '3'],
+  ...['--handshakes-per-address', '20', '--keep-alive-ms', '300'],
+]
 
 t.test('limits', async (t) => {
   const cluster = await startCluster(t, { app: 'load', args: limits })
@@ -66,6 +69,31 @@ t.test('limits', async (t) => {
     for (const connection of idle) connection.destroy()
     for (const link of [...links, other]) link.close()
     t.same(cluster.complaints(), [])
+  })
+
+  t.test('handshakes of one address, too fast', async (t) => {
+    const path = `/api/${cluster.segmentOn(0)}/?EIO=4&limpet=1&transport=websocket`
+    let refused = ''
+    await until(async () => {
+      const connection = await rawConnect(cluster.port)
+      connection.write(upgradeRequest(path))
+      const response = await connection.response()
+      connection.destroy()
+      refused = response.status === 429 ? response.body.toString() : ''
+      return refused.endsWith('too fast.')
+    })
+    t.equal(refused, 'Connections come from this address too fast.')
+    await until(async () => (await ask(cluster.port, upgradeRequest(path))).status === 101)
+    t.same(cluster.complaints(), [])
+  })
+
+  t.test('a connection that is idle behind an answer', async (t) => {
+    const connection = await rawConnect(cluster.port)
+    connection.write(request('/client.js'))
+    t.equal((await connection.response()).status, 200)
+    const began = performance.now()
+    await connection.end()
+    t.ok(performance.now() - began > 250)
   })
 })
 

@@ -5,6 +5,7 @@ import { join } from 'node:path'
 import t from 'tap'
 import { parseOptions as parseClientOptions } from '../../lib/client/options.ts'
 import { TRANSITIONS } from '../../lib/client/transitions.ts'
+import { OPTION_TABLE } from '../../lib/option-table.ts'
 import { parseOptions } from '../../lib/options.ts'
 import { roll } from '../../lib/wire/checksum.ts'
 import { CODES, isCode, retryOf } from '../../lib/wire/codes.ts'
@@ -176,5 +177,25 @@ t.test('limits', async (t) => {
       .exec(option)?.[1]
       ?.replace(/-([a-z])/g, (_, letter: string) => letter.toUpperCase())
     t.equal(String(parsed.options[name as keyof typeof parsed.options]), value, limit)
+  }
+})
+
+/** Numbers among the options that are no limit of anything. */
+const NO_LIMIT = new Set(['port', 'admin-port', 'workers', 'flush-ms'])
+
+t.test('every option that is a limit has its row, and is named by a test', async (t) => {
+  const rows = new Map(
+    table('| limit | option | default | at the limit |').map(([, option, , answer]) => [option, answer]),
+  )
+  const folder = join(ROOT, 'test')
+  const tests = readdirSync(folder, { recursive: true, encoding: 'utf8' })
+    .filter((file) => file.endsWith('.ts') && !/^(options|wire.protocol)\.test|^bench/.test(file))
+    .map((file) => readFileSync(join(folder, file), 'utf8'))
+    .join('\n')
+  for (const row of OPTION_TABLE) {
+    if (!('unit' in row) || NO_LIMIT.has(row.name)) continue
+    t.ok(rows.get(`\`--${row.name}\``), `--${row.name} has a row that says what happens`)
+    const inCamel = row.name.replace(/-([a-z])/g, (_, letter: string) => letter.toUpperCase())
+    t.ok(new RegExp(`--${row.name}\\b|\\b${inCamel}\\b`).test(tests), `--${row.name} is tested`)
   }
 })

@@ -81,4 +81,25 @@ t.test('whose word about the address is believed', async (t) => {
   }
 })
 
+t.test('handshakes of one address, too fast: counted where the link would be', async (t) => {
+  const edges = await startEdges(2, { handshakesPerAddress: 3 })
+  t.teardown(() => edges.close())
+  for (const [front, owner, query] of [
+    [0, 0, 'limpet=1'],
+    [0, 1, ''],
+  ] as const) {
+    const { port } = edges.workers[front]!
+    const path = `/api/${edges.segment(owner)}/?EIO=4&${query}`
+    for (const head of [request(path), upgradeRequest(path), request(path)])
+      t.ok([101, 200].includes((await ask(port, head)).status))
+    for (const head of [request(path), upgradeRequest(path)]) {
+      const refused = await ask(port, head)
+      isSentence(t, refused, 429, 'the fourth')
+      t.equal(refused.headers['retry-after'], '1')
+    }
+    t.equal((await ask(port, request(`${path}&sid=x`))).status, 200, 'links that are known go on')
+  }
+  t.same(edges.errors, [])
+})
+
 nothingLeft(t)
