@@ -12,57 +12,44 @@ import {
   parseFrame,
   VERSION,
 } from '../wire/frames.ts'
-import type { HelloInfo, SessionData } from './api.ts'
+import { type BeginningPorts, Beginnings } from './beginnings.ts'
 import { Deadlines } from './deadlines.ts'
 import type { Link } from './link.ts'
 import type { Session } from './session.ts'
 import type { Sessions } from './sessions.ts'
 import { Turnstile } from './turnstile.ts'
 
-export type Admitted =
-  | { readonly ok: true; readonly data: SessionData }
-  | { readonly ok: false; readonly code: string; readonly message: string }
-
-export interface AdmissionPorts {
+export interface AdmissionPorts extends BeginningPorts {
   hashKey(key: string): string
-  newId(): string
-  /** `server.use`; neither throws nor rejects. */
-  admit(hello: HelloInfo): Admitted | Promise<Admitted>
-  wire(session: Session): void
 }
 
 /** A link without a session: expected to say hello, expected to do so once it has read `gone`, or waiting for `use`. */
-type Stage =
-  | { readonly kind: 'fresh' | 'parted'; readonly until: number }
-  | { readonly kind: 'admitting'; readonly keyHash: string }
-
-interface Waiting {
-  readonly keyHash: string
-  link: Link
-  hello: Hello
-}
+type Stage = { readonly kind: 'fresh' | 'parted'; readonly until: number } | { readonly kind: 'admitting' }
 
 export class Admission {
   readonly #sessions: Sessions
   readonly #ports: AdmissionPorts
   readonly #now: () => number
   readonly #stages = new Map<Link, Stage>()
-  /** First hellos whose `use` has not answered, by key: a client that tries again finds itself here. */
-  readonly #admitting = new Map<string, Waiting>()
   readonly #deadlines = new Deadlines<Link>()
-  /** Of `use`. */
-  readonly #uses = new Deadlines<Waiting>()
   readonly #turnstile: Turnstile
+  readonly #beginnings: Beginnings
 
   constructor(sessions: Sessions, ports: AdmissionPorts, now: () => number) {
     this.#sessions = sessions
     this.#ports = ports
     this.#now = now
     this.#turnstile = new Turnstile(sessions.limits, now)
+    const door = {
+      hold: (link: Link) => void this.#stages.set(link, { kind: 'admitting' }),
+      has: (link: Link) => this.#stages.has(link),
+      attach: (session: Session, link: Link, hello: Hello) => this.attach(session, link, hello),
+    }
+    this.#beginnings = new Beginnings(sessions, ports, door, this.#turnstile, now)
   }
 
   get idle(): boolean {
-    return this.#deadlines.empty && this.#uses.empty
+    return this.#deadlines.empty && this.#beginnings.idle
   }
 
   expect(link: Link, kind: 'fresh' | 'parted'): void {
@@ -108,7 +95,7 @@ export class Admission {
     // Nothing was ever sent under this key: a cursor past the outbox would never catch up.
     if (hello.received > 0 || hello.check !== 0)
       return this.#sessions.refuse(link, 'protocol_error', 'received more than was sent')
-    this.#begin(link, hello, keyHash)
+    this.#beginnings.begin(link, hello, keyHash)
   }
 
   // — resume —
@@ -191,59 +178,6 @@ export class Admission {
     if (this.#stages.get(link)?.kind !== 'parted') this.expect(link, 'parted')
   }
 
-  // — a new session —
-
-  #begin(link: Link, hello: Hello, keyHash: string): void {
-    const waiting = this.#admitting.get(keyHash)
-    if (waiting) return this.#again(waiting, link, hello, keyHash)
-    const wait = this.#turnstile.begin(keyHash, link.address)
-    if (wait > 0) return this.#sessions.putOff(link, wait)
-    this.#stages.set(link, { kind: 'admitting', keyHash })
-    const entry: Waiting = { keyHash, link, hello }
-    this.#admitting.set(keyHash, entry)
-    const info = {
-      auth: hello.auth,
-      address: link.address,
-      headers: link.headers ?? ({} as IncomingHttpHeaders),
-      segment: link.segment,
-    }
-    const result = this.#ports.admit(info)
-    if (!(result instanceof Promise)) return this.#admitted(entry, result)
-    void result.then((admitted) => this.#admitted(entry, admitted))
-    const { useMs } = this.#sessions.limits
-    if (useMs > 0) this.#uses.set(entry, this.#now() + useMs)
-  }
-
-  /** The client tried again while `use` was still at work: the later attempt waits in its place. */
-  #again(waiting: Waiting, link: Link, hello: Hello, keyHash: string): void {
-    if (hello.instance === waiting.hello.instance && hello.attempt <= waiting.hello.attempt) {
-      return this.#sessions.refuse(link, 'stale_attempt', 'a later attempt is waiting')
-    }
-    const old = waiting.link
-    waiting.link = link
-    waiting.hello = hello
-    this.#stages.set(link, { kind: 'admitting', keyHash })
-    if (this.#stages.has(old)) this.#sessions.refuse(old, 'link_replaced', '')
-  }
-
-  #admitted(entry: Waiting, admitted: Admitted): void {
-    const { keyHash, link, hello } = entry
-    // It took too long, and the client was told so.
-    if (this.#admitting.get(keyHash) !== entry) return
-    this.#admitting.delete(keyHash)
-    // The client went away meanwhile; its next hello asks again.
-    if (!this.#stages.has(link)) return
-    if (!admitted.ok) return this.#sessions.refuse(link, admitted.code, admitted.message)
-    const id = this.#ports.newId()
-    const { segment, address } = link
-    const { state, turn } = this.#sessions
-    turn.record({ type: 'opened', session: id, keyHash, segment, address, data: admitted.data })
-    const session = state.sessions.get(id)!
-    this.attach(session, link, hello)
-    this.#ports.wire(session)
-    this.#sessions.enqueue(session, { kind: 'lifecycle', name: 'open' })
-  }
-
   // — ends —
 
   tick(now: number): void {
@@ -253,12 +187,7 @@ export class Admission {
       if (stage.until > now) return this.#deadlines.set(link, stage.until)
       this.#sessions.refuse(link, 'hello_timeout', 'no hello came in time')
     })
-    this.#uses.expire(now, (entry) => {
-      const { keyHash, link } = entry
-      if (this.#admitting.get(keyHash) !== entry) return
-      this.#admitting.delete(keyHash)
-      if (this.#stages.has(link)) this.#sessions.refuse(link, 'busy', 'server.use did not answer in time')
-    })
+    this.#beginnings.tick(now)
   }
 
   shutDown(code: 'draining' | 'shutting_down'): void {

@@ -14,13 +14,13 @@ import {
   type Question as RoomQuestion,
 } from '../bus/questions.ts'
 import { type Code, LimpetError } from '../wire/codes.ts'
-import type { Admitted } from './admission.ts'
 import type { HelloInfo, RawEngine, Room } from './api.ts'
 import { type AppContext, AppSession } from './app-session.ts'
+import { Doorman } from './doorman.ts'
 import { HandlerTime } from './handler-time.ts'
 import { pageOf, rangeOf } from './history-page.ts'
 import { answerAtHome } from './home.ts'
-import { frameOf, jsonObject } from './outgoing.ts'
+import { frameOf } from './outgoing.ts'
 import { isRoomName, type Rooms } from './room.ts'
 import { Target } from './room-target.ts'
 import { isThenable, Runner } from './runner.ts'
@@ -56,7 +56,7 @@ export class AppServer {
   readonly #runner: Runner
   #ports: ServerPorts | null = null
   #context: AppContext | null = null
-  #admit: ((hello: HelloInfo) => unknown) | null = null
+  readonly #doorman: Doorman
   readonly #wire: ((session: AppSession) => unknown)[] = []
   #publicFields: readonly string[] = []
   pages: PageHandler | null = null
@@ -67,6 +67,7 @@ export class AppServer {
     this.engine = engine
     this.log = log
     this.#payloadBytes = payloadBytes
+    this.#doorman = new Doorman(log, payloadBytes)
     this.#time = handlerMs > 0 ? new HandlerTime(handlerMs) : null
     this.#runner = new Runner(log, this.#time)
   }
@@ -84,7 +85,7 @@ export class AppServer {
       ended: (session, code) => {
         this.log[LOUD.has(code) ? 'info' : 'debug']({ session: session.id, code }, 'a session ended')
       },
-      admit: (hello) => this.#admission(hello),
+      admit: (hello) => this.#doorman.admit(hello),
       wire: (session) => this.#wireSession(session),
       run: (session, task) => this.#runner.run(session, task),
       poisoned: (session, event) =>
@@ -108,7 +109,7 @@ export class AppServer {
   // — the application's side —
 
   use(admit: (hello: HelloInfo) => unknown): this {
-    this.#admit = admit
+    this.#doorman.use = admit
     return this
   }
 
@@ -200,36 +201,6 @@ export class AppServer {
   }
 
   // — the sessions' side —
-
-  #admission(hello: HelloInfo): Admitted | Promise<Admitted> {
-    if (!this.#admit) return { ok: true, data: {} }
-    try {
-      const result = this.#admit(hello)
-      if (isThenable(result))
-        return Promise.resolve(result)
-          .then((data) => this.#admitted(data))
-          .catch((error: unknown) => this.#refused(error))
-      return this.#admitted(result)
-    } catch (error) {
-      return this.#refused(error)
-    }
-  }
-
-  #admitted(data: unknown): Admitted {
-    if (data === undefined || data === null) return { ok: true, data: {} }
-    try {
-      return { ok: true, data: jsonObject(data, this.#payloadBytes) }
-    } catch (error) {
-      // The application's mistake, not a refusal of its own: the client learns no more than that.
-      return this.#refused(new Error((error as Error).message))
-    }
-  }
-
-  #refused(error: unknown): Admitted {
-    if (error instanceof LimpetError) return { ok: false, code: error.code, message: error.message }
-    this.log.error({ err: error }, 'server.use failed')
-    return { ok: false, code: 'refused', message: 'the server could not admit this client' }
-  }
 
   #wireSession(session: Session): void {
     const app = new AppSession(session, this.#context!)

@@ -67,14 +67,16 @@ t.test('a broken application that runs', async (t) => {
     await refused.end()
     t.same(complaints(), [], 'a refusal is no fault')
 
-    const crashed = await openLink(cluster.url, new PeerSession(segment), 'polling')
-    crashed.hello({ auth: { crash: true } })
-    const { close } = await crashed.next('close')
-    t.not(close.code, 'not_welcome')
-    t.notMatch(close.reason, /broken/, 'the cause stays inside')
-    await crashed.end()
+    for (let i = 0; i < 3; i++) {
+      const crashed = await openLink(cluster.url, new PeerSession(segment), 'polling')
+      crashed.hello({ auth: { crash: true } })
+      const { close } = await crashed.next('close')
+      t.equal(close.code, 'refused')
+      t.notMatch(close.reason, /broken/, 'the cause stays inside')
+      await crashed.end()
+    }
     const fault = complaints()
-    t.equal(fault.length, 1, 'one line')
+    t.equal(fault.length, 1, 'one line, however often a client brings it about')
     t.match(JSON.stringify(fault), /use is broken/)
 
     t.same(cluster.workers(), pids)

@@ -4,8 +4,11 @@ import type { Gauge } from '../support/gauges.ts'
 const MIB = 1024 * 1024
 /** Code that has become warm, tables that have grown to their size. */
 const HEAP_BYTES = 4 * MIB
-/** A checkpoint is due behind 16 MiB of turns: at rest there may be as many, and nobody in them. */
-const JOURNAL_BYTES = 18 * MIB
+/**
+ * A checkpoint is due behind three times its own size of turns, 16 MiB at least; written while members do not read, it holds
+ * their outboxes (8 MiB), and at rest it may be the last one.
+ */
+const JOURNAL_BYTES = 40 * MIB
 
 /** @param base of the same server, at rest, some rounds before */
 export function heldTooMuch(base: readonly Gauge[], now: readonly Gauge[]): string[] {

@@ -50,6 +50,7 @@ try {
     last = base !== null && left < 2 * ROUND_MS
     const { peak, kills, readers, visitors, totals, ...round } = await soak.round(ROUND_MS)
     findings.push(...round.findings)
+    for (const finding of round.findings) told(`  found: ${finding}`)
     told(`${kills} kills, ${readers} readers that stopped, ${visitors} visitors; ${totals}`)
     told(
       `  at most ${peak.sessions} sessions, outboxes ${mib(peak.outboxBytes)}, bus ${mib(peak.busBytes)}, ` +
