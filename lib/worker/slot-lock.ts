@@ -15,16 +15,21 @@ const LOCK_AGAIN_MS = 20
  * @param directory of a generation
  */
 export async function lockSlot(directory: string, slot: number, waitMs = LOCK_MS): Promise<boolean> {
-  const name = createHash('sha256')
-    .update(`${realpathSync(directory)}/${slot}`)
-    .digest('hex')
-    .slice(0, 32)
+  const name = lockName(directory, slot)
   const until = performance.now() + waitMs
-  while (!(await tryLock(`\0limpet-slot-${name}`))) {
+  while (!(await tryLock(`\0${name}`))) {
     if (performance.now() > until) return false
     await new Promise((resolve) => setTimeout(resolve, LOCK_AGAIN_MS))
   }
   return true
+}
+
+/** The abstract socket's, without its first zero byte. */
+export function lockName(directory: string, slot: number): string {
+  const hash = createHash('sha256')
+    .update(`${realpathSync(directory)}/${slot}`)
+    .digest('hex')
+  return `limpet-slot-${hash.slice(0, 32)}`
 }
 
 function tryLock(name: string): Promise<boolean> {

@@ -3,6 +3,8 @@ import { readFileSync } from 'node:fs'
 import { join } from 'node:path'
 import t, { type Test } from 'tap'
 import { type Client, connect } from '../../lib/client/index.ts'
+import { readGeneration } from '../../lib/primary/generation.ts'
+import { lockName } from '../../lib/worker/slot-lock.ts'
 import { Cluster, steadyPort } from '../support/cluster.ts'
 import { nothingLeft } from '../support/nothing-left.ts'
 import { until } from '../support/until.ts'
@@ -115,9 +117,19 @@ t.test('items between workers that had not arrived', async (t) => {
 
 t.test('a worker that has not noticed the death of its primary is waited for', async (t) => {
   const cluster = await start(t, 2)
-  const [seen] = await crowd(t, cluster, 1, [])
+  // On slot 1: slots are taken one after another, and that slot 0 was taken says that this one is waited for.
+  const [, seen] = await crowd(t, cluster, 2, [])
   const { client } = seen!
   const pid = (await client.emitWithAck('pid')) as number
+  const holder = (): string | undefined => {
+    const lock = `@${lockName(readGeneration(cluster.journal)!.path, 0)}`
+    const line = readFileSync('/proc/net/unix', 'latin1')
+      .split('\n')
+      .find((line) => line.includes(` ${lock}`))
+    return line?.split(/ +/)[6]
+  }
+  const before = holder()
+  t.ok(before)
   process.kill(pid, 'SIGSTOP')
   let handled = false
   const answer = client.emitWithAck('up', 1, 'x').then(() => {
@@ -130,9 +142,7 @@ t.test('a worker that has not noticed the death of its primary is waited for', a
   void ready.then(() => {
     dealt = true
   })
-  // The next process that deals is there and waits.
-  await until(() => cluster.workers().length === 1, 10_000, 'the process that deals')
-  await new Promise((resolve) => setTimeout(resolve, 500))
+  await until(() => ![undefined, before].includes(holder()), 10_000, 'the process that deals')
   t.notOk(dealt || handled, 'the slot is still held')
   process.kill(pid, 'SIGCONT')
   await ready
