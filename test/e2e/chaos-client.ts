@@ -120,7 +120,10 @@ export class ChaosClient {
       this.suspends += 1
       this.#suspendedAt = performance.now()
     })
-    client.on('discontinuity', ({ code }) => this.wrong.push(`${name}: discontinuity ${code}`))
+    client.on('discontinuity', ({ code }) => {
+      const ms = Math.round(performance.now() - this.#suspendedAt)
+      this.wrong.push(`${name}: discontinuity ${code}, ${ms} ms after its last suspend`)
+    })
     client.on('close', ({ code }) => {
       if (code !== 'closed_by_client') this.wrong.push(`${name}: closed, ${code}`)
     })

@@ -5,6 +5,7 @@
  */
 import { truncateSync } from 'node:fs'
 import { join } from 'node:path'
+import { monitorEventLoopDelay } from 'node:perf_hooks'
 import type { SlotReport } from '../../lib/primary/slot.ts'
 import type { Vitals } from '../../lib/wire/ipc.ts'
 import { type Cluster, steadyPort } from '../support/cluster.ts'
@@ -44,6 +45,10 @@ export interface Peak {
   busBytes: number
   rssBytes: number
   loopDelayMs: number
+  /** From a worker's death until the next one is ready. */
+  awayMs: number
+  /** How late the generator itself was. */
+  ownDelayMs: number
 }
 
 export interface Round {
@@ -103,7 +108,11 @@ export class Soak {
     const crowd = { workers: WORKERS, clients, members, everyMs: 100, cuts: true }
     const chaos = await Chaos.join(this.cluster, crowd, this.#random)
     const churn = new Churn(this.cluster, LINES, (LINES * 1000) / visitors, this.#random.fork())
-    const peak: Peak = { sessions: 0, outboxBytes: 0, busBytes: 0, rssBytes: 0, loopDelayMs: 0 }
+    const peak: Peak = {
+      ...{ sessions: 0, outboxBytes: 0, busBytes: 0, rssBytes: 0, loopDelayMs: 0, awayMs: 0, ownDelayMs: 0 },
+    }
+    const own = monitorEventLoopDelay({ resolution: 20 })
+    own.enable()
     let kills = 0
     let readers = 0
     const end = performance.now() + ms
@@ -119,7 +128,7 @@ export class Soak {
         every(LOOK_MS, async () => note(peak, await this.#vitals())),
         every(killEveryMs, async () => {
           kills += 1
-          await this.#kill()
+          peak.awayMs = Math.max(peak.awayMs, await this.#kill())
         }),
         every(readersEveryMs, async () => {
           readers += 2
@@ -129,6 +138,8 @@ export class Soak {
       await churn.end()
       findings.push(...(await chaos.judge()))
     } finally {
+      own.disable()
+      peak.ownDelayMs = Math.round(own.max / 1e6)
       await churn.end()
       await chaos.leave()
     }
@@ -165,9 +176,18 @@ export class Soak {
     await this.cluster.stop()
   }
 
-  async #kill(): Promise<void> {
+  /** @returns how long its slot had no worker, ms */
+  async #kill(): Promise<number> {
     const { pid } = (await this.#health())[VICTIM]!
-    if (pid !== null) process.kill(pid, 'SIGKILL')
+    if (pid === null) return 0
+    process.kill(pid, 'SIGKILL')
+    const began = performance.now()
+    const isBack = async (): Promise<boolean> => {
+      const next = (await this.#health())[VICTIM]!
+      return next.pid !== pid && next.state === 'ready'
+    }
+    await until(isBack, REST_MS, 'the worker that was killed')
+    return Math.round(performance.now() - began)
   }
 
   async #vitals(): Promise<Vitals[]> {

@@ -3,6 +3,9 @@
  * between. Exits 1 with a finding.
  */
 import { randomInt } from 'node:crypto'
+import { mkdtempSync, writeFileSync } from 'node:fs'
+import { tmpdir } from 'node:os'
+import { join } from 'node:path'
 import { parseArgs } from 'node:util'
 import type { Gauge } from '../support/gauges.ts'
 import { randomFrom } from '../support/seed.ts'
@@ -50,11 +53,12 @@ try {
     last = base !== null && left < 2 * ROUND_MS
     const { peak, kills, readers, visitors, totals, ...round } = await soak.round(ROUND_MS)
     findings.push(...round.findings)
-    for (const finding of round.findings) told(`  found: ${finding}`)
+    for (const finding of round.findings.slice(0, 40)) told(`  found: ${finding}`)
     told(`${kills} kills, ${readers} readers that stopped, ${visitors} visitors; ${totals}`)
     told(
       `  at most ${peak.sessions} sessions, outboxes ${mib(peak.outboxBytes)}, bus ${mib(peak.busBytes)}, ` +
-        `memory of a worker ${mib(peak.rssBytes)}, loop delay (99 %) ${peak.loopDelayMs} ms`,
+        `memory of a worker ${mib(peak.rssBytes)}, loop delay (99 %) ${peak.loopDelayMs} ms, ` +
+        `back after ${peak.awayMs} ms, generator late by ${peak.ownDelayMs} ms`,
     )
     // What ended sessions leave behind is remembered for 10 × grace.
     const gauges = await soak.rest(base === null || last)
@@ -63,8 +67,13 @@ try {
     if (last) findings.push(...heldTooMuch(base, gauges))
   }
   findings.push(...unexpected(soak.cluster.complaints()).map((line) => JSON.stringify(line)))
-  for (const finding of findings) console.log(finding)
+  for (const finding of findings.slice(0, 200)) console.log(finding)
   console.log(`${findings.length} findings`)
+  if (findings.length > 0) {
+    const directory = mkdtempSync(join(tmpdir(), `limpet-soak-${values.seed}-`))
+    writeFileSync(join(directory, 'log'), soak.cluster.stderr)
+    console.log(`the server's log is in ${directory}`)
+  }
   process.exitCode = findings.length > 0 ? 1 : 0
 } finally {
   await soak.close()
