@@ -1,5 +1,4 @@
-/** The README's application that admits by tokens, as it stands there. */
-import { readFileSync, rmSync, writeFileSync } from 'node:fs'
+/** The README's applications, as they stand there. */
 import { createRequire } from 'node:module'
 import { join } from 'node:path'
 import t from 'tap'
@@ -7,15 +6,15 @@ import { type Client, connect } from '../../lib/client/index.ts'
 import { startCluster } from '../support/cluster.ts'
 import { startIssuer } from '../support/jwt.ts'
 import { nothingLeft } from '../support/nothing-left.ts'
-import { ROOT } from '../support/root.ts'
+import { ask, request } from '../support/raw.ts'
+import { EXAMPLES, exampleOf, writeExample } from '../support/readme.ts'
+import { stockClient } from '../support/socket-io-client.ts'
 
-/** Where `limpet` and `jose` are found, and nothing is kept. */
-const APP = join(ROOT, 'dist/test/e2e/jwt-app.js')
 const CLAIMS = { iss: 'https://id.example', aud: 'chat', sub: 'ann' }
 
 function isInstalled(): boolean {
   try {
-    createRequire(APP).resolve('jose')
+    createRequire(join(EXAMPLES, 'x.js')).resolve('jose')
     return true
   } catch {
     return false
@@ -23,23 +22,48 @@ function isInstalled(): boolean {
 }
 
 /** @param issuer whose keys it asks for */
-function writeApp(issuer: string): void {
-  const blocks = readFileSync(join(ROOT, 'README.md'), 'utf8').match(/^ *```js\n[\s\S]*?```/gm) ?? []
-  const [block, ...others] = blocks.filter((block) => block.includes("from 'jose'"))
-  if (!block || others.length > 0) throw new Error('the README has no such example, or several')
-  const code = block.trim().replace(/^```js\n|```$/g, '')
+function tokensApp(issuer: string): string {
+  const code = exampleOf("from 'jose'")
   const url = /https:\/\/id\.example\/[^']+/
   if (!url.test(code)) throw new Error('the example asks nobody for keys')
   const told = "server.on('session', (session) => session.on('who', () => session.data.user))\n"
-  writeFileSync(APP, code.replace(url, issuer).replace('server.use(', `${told}server.use(`))
+  return code.replace(url, issuer).replace('server.use(', `${told}server.use(`)
 }
+
+t.test('a Socket.IO application, beside the first one', async (t) => {
+  writeExample(t, 'readme-first', exampleOf("session.join('lobby')"))
+  writeExample(t, 'readme-socket-io', exampleOf("from 'socket.io'"))
+  const both = ['first', 'socket-io'].map((name, i) => `import app${i} from './readme-${name}.js'`).join('\n')
+  const app = writeExample(
+    t,
+    'readme-both',
+    `${both}\nexport default (server) => { app0(server); app1(server) }`,
+  )
+  const cluster = await startCluster(t, { app, workers: 2 })
+  const handshake = await ask(
+    cluster.port,
+    request('/api/?EIO=4&transport=polling', { headers: { Origin: 'https://example.org' } }),
+  )
+  t.match(handshake, { status: 200, headers: { 'access-control-allow-origin': 'https://example.org' } })
+  t.match(String(handshake.body), /"pingInterval":10000\b/)
+  for (const path of ['/api', `/api/${crypto.randomUUID()}`]) {
+    const client = stockClient(cluster.url, path)
+    t.equal(await client.emitWithAck('echo', 'hello'), 'hello')
+    client.close()
+  }
+  const client = connect(cluster.url, { auth: 'ann', transports: ['websocket'] })
+  const said = new Promise((resolve) => client.on('said', (...args) => resolve(args)))
+  t.equal(await client.emitWithAck('say', 'hello'), 'ok')
+  t.same(await said, ['ann', 'hello'])
+  client.close()
+  t.same(cluster.complaints(), [])
+})
 
 t.test('tokens', { skip: isInstalled() ? false : 'jose is not installed' }, async (t) => {
   const issuer = await startIssuer()
   t.teardown(() => issuer.stop())
-  writeApp(issuer.url)
-  t.teardown(() => rmSync(APP))
-  const cluster = await startCluster(t, { app: '../../../dist/test/e2e/jwt-app', workers: 1 })
+  const app = writeExample(t, 'readme-tokens', tokensApp(issuer.url))
+  const cluster = await startCluster(t, { app, workers: 1 })
   const clientWith = (auth: unknown): Client => {
     const client = connect(cluster.url, { auth, transports: ['websocket'], reconnectDelayMs: 20 })
     t.teardown(() => client.close())
