@@ -122,7 +122,14 @@ export class RoomMember {
     client.on('resume', () => {
       figures.resumes += 1
     })
-    client.on('discontinuity', ({ code }) => figures.wrong.push(`${name}: discontinuity ${code}`))
+    let suspendedAt = 0
+    client.on('suspend', () => {
+      suspendedAt = performance.now()
+    })
+    client.on('discontinuity', ({ code }) => {
+      const ms = Math.round(performance.now() - suspendedAt)
+      figures.wrong.push(`${name}: discontinuity ${code}, ${ms} ms after its last suspend`)
+    })
     client.on('close', ({ code }) => this.#closed(code))
   }
 
