@@ -1,6 +1,7 @@
 /** What an application sees of a client. */
 import type { AnyEvents, EventArgs, EventName, EventResult, Events, HandlerResult } from '../wire/events.ts'
 import type { Discontinuity, StateName } from './effects.ts'
+import type { Progress } from './progress.ts'
 
 /** The client's own events: reserved names. */
 export interface ClientLifecycle {
@@ -9,8 +10,13 @@ export interface ClientLifecycle {
   connect: () => void
   /** The link is lost; what is emitted waits. `resume`, `discontinuity` or `close` follows. */
   suspend: () => void
-  /** The same session goes on. `replayed`: how many of our messages leave (again) after the gap. */
-  resume: (info: { readonly replayed: number; readonly samePage: boolean }) => void
+  /**
+   * The same session goes on. `replayed`: how many of our messages leave (again) after the gap. `missed`: how many of the
+   * server's are coming, events and answers. `samePage`: false where another page began it, before a reload.
+   */
+  resume: (info: { readonly replayed: number; readonly missed: number; readonly samePage: boolean }) => void
+  /** Much is on its way: 256 KiB of ours, or what `resume` told as missed. The last one says all of it. */
+  progress: (progress: Progress) => void
   /** The session is lost and a new one begins; what was pending is not sent again. */
   discontinuity: (info: Discontinuity) => void
   /** For good. */
@@ -21,6 +27,11 @@ export interface Client<ToServer extends Events = AnyEvents, ToClient extends Ev
   /** The session's id; null until welcome. */
   readonly id: string | null
   readonly state: StateName
+  /**
+   * Milliseconds until the next attempt to connect, for "reconnecting in 3 s": ask again, there is no event. Null when none
+   * waits: connected, closed, suspended, or an attempt is under way.
+   */
+  readonly retryInMs: number | null
   /**
    * Goes out in order, now or on resume.
    * Throws LimpetError: `outbox_full`, `payload_too_large`, `arguments_invalid`, `name_invalid`, `session_closed`.

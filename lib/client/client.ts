@@ -15,6 +15,7 @@ import { Connector } from './connector.ts'
 import type { ClientEffects, Delivery, LinkId, StateName } from './effects.ts'
 import { type Listener, Listeners } from './listeners.ts'
 import { type ClientOptions, type ParsedOptions, parseOptions } from './options.ts'
+import { ProgressWatch } from './progress.ts'
 import { ClientSession } from './session.ts'
 import { type Cancel, type Surroundings, surroundings, watchPage } from './surroundings.ts'
 
@@ -24,6 +25,7 @@ const LIFECYCLE = {
   suspend: true,
   resume: true,
   discontinuity: true,
+  progress: true,
   close: true,
 } as const satisfies Record<keyof ClientLifecycle, true>
 
@@ -77,6 +79,8 @@ class LiveClient {
   #settlings: Settling[] = []
   #flushQueued = false
   #acknowledgement: { readonly at: number; readonly cancel: Cancel } | null = null
+  readonly #progress = new ProgressWatch((progress) => this.#tell('progress', [progress]))
+  #progressTimer: Cancel | null = null
   readonly #unwatch: Cancel
 
   constructor(where: Surroundings, { connector, outboxBytes, auth }: ParsedOptions) {
@@ -102,6 +106,10 @@ class LiveClient {
 
   get state(): StateName {
     return this.#session.state
+  }
+
+  get retryInMs(): number | null {
+    return this.#connector.retryInMs
   }
 
   emit(name: string, ...args: unknown[]): void {
@@ -194,6 +202,7 @@ class LiveClient {
     this.#flushQueued = false
     this.#session.flush(this.#where.now())
     this.#settle()
+    this.#watchProgress()
     const at = this.#session.dueAt()
     if (this.#acknowledgement?.at === at) return
     this.#acknowledgement?.cancel()
@@ -205,6 +214,15 @@ class LiveClient {
     }
     const ms = Math.max(0, at - this.#where.now())
     this.#acknowledgement = { at, cancel: this.#where.setTimer(due, ms) }
+  }
+
+  #watchProgress(): void {
+    this.#progressTimer?.()
+    this.#progressTimer = null
+    const { emittedBytes, unwrittenBytes, replay } = this.#session
+    const unsentBytes = unwrittenBytes === null ? null : unwrittenBytes + this.#connector.ahead
+    const ms = this.#progress.look(this.#where.now(), { emittedBytes, unsentBytes, replay })
+    if (ms !== null) this.#progressTimer = this.#where.setTimer(() => this.#watchProgress(), ms)
   }
 
   #settle(): void {
@@ -242,8 +260,14 @@ class LiveClient {
         })
       },
       connect: () => this.#tell('connect', []),
-      resume: ({ replayed }) => this.#tell('resume', [{ replayed, samePage: true }]),
-      discontinuity: (info) => this.#tell('discontinuity', [info]),
+      resume: (info) => {
+        if (info.missed > 0) this.#progress.replayBegins()
+        this.#tell('resume', [{ ...info, samePage: true }])
+      },
+      discontinuity: (info) => {
+        this.#progress.reset()
+        this.#tell('discontinuity', [info])
+      },
       close: (info) => {
         this.#unwatch()
         this.#tell('close', [info])

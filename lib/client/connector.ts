@@ -45,7 +45,7 @@ export class Connector {
   readonly #entries = new Map<LinkId, Entry>()
   #lastId = 0
   #policy: 'now' | 'later' = 'now'
-  #retry: { readonly cancel: Cancel; readonly ordered: boolean } | null = null
+  #retry: { readonly cancel: Cancel; readonly at: number; readonly ordered: boolean } | null = null
   #cancelMove: Cancel | null = null
 
   /** `afterInput` runs whenever a link has told the session something. */
@@ -78,6 +78,16 @@ export class Connector {
     this.#policy = retryOf(code) === 'now' ? 'now' : 'later'
     if (entry.purpose === 'move' && !entry.welcomed) this.#moveFailed()
     this.#drop(entry)
+  }
+
+  /** Bytes that were given to the current link and have not left yet. */
+  get ahead(): number {
+    return this.#current()?.link.ahead ?? 0
+  }
+
+  /** Milliseconds until the next try; null when none waits for its time. */
+  get retryInMs(): number | null {
+    return this.#retry && this.#isWaiting() ? Math.max(0, this.#retry.at - this.#surroundings.now()) : null
   }
 
   retryAfter(ms: number): void {
@@ -216,7 +226,8 @@ export class Connector {
     if (this.#entries.size > 0 || this.#retry) return
     const { ordered } = this.#backoff
     const ms = this.#backoff.next(this.#policy, this.#surroundings.random())
-    this.#retry = { cancel: this.#surroundings.setTimer(() => this.#connect(), ms), ordered }
+    const at = this.#surroundings.now() + ms
+    this.#retry = { cancel: this.#surroundings.setTimer(() => this.#connect(), ms), at, ordered }
   }
 
   #planMove(current: Entry | null): void {

@@ -52,6 +52,8 @@ export class Conversation {
   readonly outbox = new Outbox<Sent>()
   /** Messages 1 … sent have been written to some link: they may have been handled. */
   sent = 0
+  /** Bytes of all that was ever appended. */
+  emittedBytes = 0
   readonly inbox = new Inbox()
   readonly acknowledger = new Acknowledger(RECEIVED_AFTER.client)
   /** `received` is due whatever the clock says. */
@@ -103,6 +105,7 @@ export class Conversation {
     this.#assertPayload(size)
     // A message larger than the limit may pass alone: else none between outboxBytes and payloadBytes ever could.
     if (this.outbox.bytes > 0 && this.outbox.bytes + size > limitBytes) throw new LimpetError('outbox_full')
+    this.emittedBytes += size
     return this.outbox.append({ data, crc, size, name })
   }
 

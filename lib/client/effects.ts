@@ -43,8 +43,8 @@ export interface ClientEffects {
   settledUpTo(ordinal: number, handled: number): void
   /** First welcome of a session. */
   connect(): void
-  /** `replayed`: how many of this client's messages leave (again) after the gap. */
-  resume(info: { readonly replayed: number }): void
+  /** `replayed`: how many of this client's messages leave (again) after the gap. `missed`: how many are coming. */
+  resume(info: { readonly replayed: number; readonly missed: number }): void
   discontinuity(info: Discontinuity): void
   close(info: { readonly code: string; readonly reason: string }): void
   /** The server wants the next hello this many ms from now. */

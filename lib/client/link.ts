@@ -30,6 +30,8 @@ export interface LinkEvents {
 export interface Link {
   readonly transport: LinkTransport
   readonly writable: boolean
+  /** Bytes that were sent here and have not left; 0 where the transport cannot tell. */
+  readonly ahead: number
   /** When the peer was last heard, in ms of performance.now. */
   readonly heardAt: number
   send(frames: readonly Data[]): void
@@ -138,7 +140,7 @@ class EngineLink implements Link {
   }
 
   get writable(): boolean {
-    const takes = this.transport === 'polling' ? this.#unwritten === 0 : this.#ahead() < HIGH_BYTES
+    const takes = this.transport === 'polling' ? this.#unwritten === 0 : this.ahead < HIGH_BYTES
     if (!takes) this.#block()
     return takes
   }
@@ -180,13 +182,13 @@ class EngineLink implements Link {
   #drained(): void {
     this.#unwritten = 0
     if (this.#over || !this.#blocked) return
-    if (this.#ahead() >= HIGH_BYTES) return
+    if (this.ahead >= HIGH_BYTES) return
     this.#blocked = false
     clearTimeout(this.#look)
     this.#events.drained()
   }
 
-  #ahead(): number {
+  get ahead(): number {
     return this.#unwritten + (this.#raw?.bufferedAmount ?? 0)
   }
 
@@ -197,7 +199,7 @@ class EngineLink implements Link {
   }
 
   #lookAgain(): void {
-    if (this.#ahead() >= HIGH_BYTES) this.#look = setTimeout(() => this.#lookAgain(), LOOK_AGAIN_MS)
+    if (this.ahead >= HIGH_BYTES) this.#look = setTimeout(() => this.#lookAgain(), LOOK_AGAIN_MS)
     else {
       this.#blocked = false
       this.#events.drained()

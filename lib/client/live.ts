@@ -38,6 +38,14 @@ export class Live {
     return !this.fenced && this.#effects.writable(this.link)
   }
 
+  /** Bytes of counted frames that are not yet written here. */
+  get unwrittenBytes(): number {
+    const { outbox } = this.#conversation
+    let bytes = 0
+    for (let number = this.#cursor + 1; number <= outbox.end; number++) bytes += outbox.at(number).size
+    return bytes
+  }
+
   /** Counts a frame of the server. @returns its number; null where a former link had brought it already */
   count(data: Data, now: number): number | null {
     const conversation = this.#conversation

@@ -50,6 +50,8 @@ export class ClientSession {
   #conversation: Conversation
   #attempt = 0
   #everWelcomed = false
+  /** Counted frames of the server that were missed at the last resume, and the last of them. */
+  #replay: { readonly total: number; readonly last: number } | null = null
 
   constructor(options: ClientSessionOptions) {
     this.#options = options
@@ -81,6 +83,23 @@ export class ClientSession {
   /** Messages 1 … handled are known to be handled. */
   get handled(): number {
     return this.#conversation.outbox.base
+  }
+
+  /** Bytes of all messages of this session. */
+  get emittedBytes(): number {
+    return this.#conversation.emittedBytes
+  }
+
+  /** How many of those were given to no link; null without one. */
+  get unwrittenBytes(): number | null {
+    return this.#state.kind === 'connected' ? this.#state.unwrittenBytes : null
+  }
+
+  /** What the last resume brings, until the link is lost. */
+  get replay(): { readonly received: number; readonly total: number } | null {
+    if (this.#replay === null || this.#state.kind !== 'connected') return null
+    const { total, last } = this.#replay
+    return { received: total - Math.max(0, last - this.#conversation.inbox.count), total }
   }
 
   /** The link that carries the session. */
@@ -248,10 +267,12 @@ export class ClientSession {
       return
     }
     const replayed = outbox.end - welcome.taken
+    const missed = Math.max(0, welcome.sent - inbox.count)
+    this.#replay = { total: missed, last: welcome.sent }
     this.#go(live)
     if (this.#state !== live) return
     if (id === null) this.#effects.connect()
-    else this.#effects.resume({ replayed })
+    else this.#effects.resume({ replayed, missed })
   }
 
   /** On the link that carries the session. */

@@ -62,6 +62,8 @@ export interface Welcome {
   readonly handled: number
   /** Rolling check over the `taken` frames. */
   readonly check: number
+  /** Counted frames of the session so far: what the client has not received of them follows at once. */
+  readonly sent: number
   readonly graceMs: number
   readonly limits: Limits
 }
@@ -243,14 +245,15 @@ function parseWelcome(body: string): Message | null {
   if (!v || !isToken(v.id) || !isCount(v.from) || v.from < 1 || !isCount(v.taken) || !isCount(v.handled))
     return null
   if (!isCheck(v.check) || !isCount(v.graceMs) || v.handled > v.taken) return null
+  if (!isCount(v.sent) || v.from > v.sent + 1) return null
   const limits = v.limits as Partial<Limits> | null
   if (typeof limits !== 'object' || limits === null) return null
   const { payloadBytes, outboxBytes } = limits
   if (!isCount(payloadBytes) || !isCount(outboxBytes)) return null
-  const { id, from, taken, handled, check, graceMs } = v
+  const { id, from, taken, handled, check, sent, graceMs } = v
   return {
     type: 'welcome',
-    welcome: { id, from, taken, handled, check, graceMs, limits: { payloadBytes, outboxBytes } },
+    welcome: { id, from, taken, handled, check, sent, graceMs, limits: { payloadBytes, outboxBytes } },
   }
 }
 

@@ -153,6 +153,7 @@ export class Admission {
         taken: session.inbox.count,
         handled: session.handled,
         check: session.inbox.check,
+        sent: session.outbox.end,
         graceMs,
         limits: { payloadBytes, outboxBytes },
       }),

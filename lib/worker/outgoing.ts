@@ -3,7 +3,7 @@ import { LimpetError } from '../wire/codes.ts'
 import { type Data, encodeEvent, encodeVolatile, Frame, isEventName } from '../wire/frames.ts'
 
 /** The client's own events (contract: reserved names). */
-const RESERVED = new Set(['state', 'connect', 'suspend', 'resume', 'discontinuity', 'close'])
+const RESERVED = new Set(['state', 'connect', 'suspend', 'resume', 'discontinuity', 'progress', 'close'])
 
 export type EventKind = 'event' | 'question' | 'volatile'
 

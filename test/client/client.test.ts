@@ -1,4 +1,5 @@
 import t from 'tap'
+import type { Progress } from '../../lib/client/progress.ts'
 import { ClientSession } from '../../lib/client/session.ts'
 import { LimpetError } from '../../lib/wire/codes.ts'
 import { nothingLeft } from '../support/nothing-left.ts'
@@ -224,7 +225,7 @@ t.test('a lost link', async (t) => {
       'state recovering',
       'suspend',
       'state connected',
-      'resume {"replayed":1,"samePage":true}',
+      'resume {"replayed":1,"missed":0,"samePage":true}',
     ])
     client.close()
     t.match(await second.next(), { type: 'close' })
@@ -244,6 +245,55 @@ t.test('a lost link', async (t) => {
       'state closed',
       'close {"code":"closed_by_client","reason":"the client closed the session"}',
     ])
+  })
+
+  t.test('says what it missed, how far that has come, and when the next try is', async (t) => {
+    const { server, client } = await start(
+      t,
+      { transports: ['websocket'], reconnectDelayMs: 400 },
+      undefined,
+      {
+        random: () => 0.5,
+      },
+    )
+    const first = await server.link()
+    await first.greet()
+    await until(() => client.state === 'connected')
+    t.equal(client.retryInMs, null)
+    const replays: Progress[] = []
+    const infos: unknown[] = []
+    client.on('progress', (progress) => replays.push(progress))
+    client.on('resume', (info) => infos.push(info))
+    first.cut()
+    await until(() => client.retryInMs !== null)
+    t.ok(client.retryInMs! > 0 && client.retryInMs! <= 200, `in ${client.retryInMs} ms`)
+    const second = await server.link()
+    t.equal(client.retryInMs, null)
+    await second.greet({ from: 1, sent: 4 })
+    for (const name of ['a', 'b', 'c', 'd', 'e']) second.event(name)
+    await until(() => infos.length === 1)
+    t.same(infos, [{ replayed: 0, missed: 4, samePage: true }])
+    await until(() => replays.some((p) => p.of === 'replay' && p.received === 4))
+    t.same(replays.at(-1), { of: 'replay', received: 4, total: 4 }, 'the fifth is an ordinary one')
+  })
+
+  t.test('a large message says how much of it has left', async (t) => {
+    const { server, client } = await start(t, { transports: ['websocket'] })
+    const link = await server.link()
+    await link.greet()
+    await until(() => client.state === 'connected')
+    const seen: Progress[] = []
+    client.on('progress', (progress) => seen.push(progress))
+    const bytes = 900 * 1024
+    client.emit('file', new Uint8Array(bytes))
+    await link.nextEvent()
+    await until(() => seen.some((p) => p.of === 'upload' && p.sent === p.total))
+    const last = seen.at(-1)
+    t.ok(last?.of === 'upload' && last.total >= bytes && last.total < bytes + 100)
+    t.ok(seen.length >= 2, `${seen.length} reports`)
+    client.emit('small')
+    await link.nextEvent()
+    t.equal(seen.at(-1), last, 'nothing is told of small ones')
   })
 
   t.test('cutLink', async (t) => {

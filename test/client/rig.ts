@@ -30,6 +30,7 @@ export class Rig {
   readonly blocked = new Set<number>()
   blockAfterSend = false
   onDeliver: (message: Delivery) => void = () => {}
+  onResume: (info: { readonly replayed: number; readonly missed: number }) => void = () => {}
   onEffect: (entry: string) => void = () => {}
   now = 1000
   #keys = 0
@@ -52,7 +53,10 @@ export class Rig {
         this.#note(`settle ${number} ${result.ok ? `ok ${JSON.stringify(result.value)}` : result.code}`),
       settledUpTo: () => {},
       connect: () => this.#note('connect'),
-      resume: ({ replayed }) => this.#note(`resume ${replayed}`),
+      resume: (info) => {
+        this.onResume(info)
+        this.#note(`resume ${info.replayed}`)
+      },
       discontinuity: (info) => {
         this.discontinuities.push(info)
         this.#note(`discontinuity ${info.code}`)
@@ -121,7 +125,8 @@ export class Rig {
 
   welcome(link: number, welcome: Partial<Welcome> = {}): void {
     const limits = { payloadBytes: 4 * 1024 * 1024, outboxBytes: 1024 * 1024 }
-    const standard = { id: 's1', from: 1, taken: 0, handled: 0, check: 0, graceMs: 120_000, limits }
+    const sent = Math.max(0, (welcome.from ?? 1) - 1)
+    const standard = { id: 's1', from: 1, taken: 0, handled: 0, check: 0, sent, graceMs: 120_000, limits }
     this.frame(link, encodeWelcome({ ...standard, ...welcome }))
   }
 

@@ -87,7 +87,8 @@ export class ServerLink {
 
   welcome(welcome: Partial<Welcome> = {}): void {
     const limits = { payloadBytes: 4 * 1024 * 1024, outboxBytes: 1024 * 1024 }
-    const standard = { id: 's1', from: 1, taken: 0, handled: 0, check: 0, graceMs: 120_000, limits }
+    const sent = Math.max(0, (welcome.from ?? 1) - 1)
+    const standard = { id: 's1', from: 1, taken: 0, handled: 0, check: 0, sent, graceMs: 120_000, limits }
     this.send(encodeWelcome({ ...standard, ...welcome }))
   }
 

@@ -185,6 +185,34 @@ t.test('resume', async (t) => {
   })
 })
 
+t.test('what was missed', async (t) => {
+  const rig = new Rig().connected()
+  t.equal(rig.session.replay?.total ?? 0, 0)
+  rig.event(1, 'a')
+  rig.session.linkClosed(1)
+  t.equal(rig.session.replay, null)
+  rig.open(2)
+  let missed = -1
+  rig.onResume = (info) => {
+    missed = info.missed
+  }
+  rig.welcome(2, { from: 1, sent: 3 })
+  t.equal(missed, 2)
+  t.same(rig.session.replay, { received: 0, total: 2 })
+  rig.event(2, 'a')
+  t.same(rig.session.replay, { received: 0, total: 2 }, 'this one was not missed')
+  rig.event(2, 'b')
+  t.same(rig.session.replay, { received: 1, total: 2 })
+  rig.event(2, 'c')
+  rig.event(2, 'd')
+  t.same(rig.session.replay, { received: 2, total: 2 })
+  t.equal(rig.session.emittedBytes, 0)
+  rig.session.emit('x', [])
+  t.equal(rig.session.unwrittenBytes, rig.session.emittedBytes)
+  rig.sent(2)
+  t.equal(rig.session.unwrittenBytes, 0)
+})
+
 t.test('acknowledging', async (t) => {
   t.test('after 5 s', async (t) => {
     const rig = new Rig().connected()

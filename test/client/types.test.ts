@@ -60,7 +60,10 @@ export async function typed(): Promise<void> {
   client.on('state', (state) => state === 'recovering')
   // @ts-expect-error no such state
   client.on('state', (state) => state === 'asleep')
-  client.on('resume', ({ replayed, samePage }) => [replayed.toFixed(), samePage === true])
+  client.on('resume', ({ replayed, missed, samePage }) => [replayed + missed, samePage === true])
+  client.on('progress', (progress) =>
+    progress.of === 'upload' ? progress.sent : progress.received / progress.total,
+  )
   client.on('discontinuity', ({ code, handled, pending }) => [code, handled.toFixed(), pending.at(0)?.fate])
   client.on('close', ({ code, reason }) => code + reason)
   // @ts-expect-error read-only

@@ -102,6 +102,7 @@ export class SimLink implements Link {
 class ClientEnd implements ClientLink {
   readonly events: LinkEvents
   heardAt = 0
+  readonly ahead = 0
   endedAt = 0
   readonly #link: SimLink
   readonly #now: () => number

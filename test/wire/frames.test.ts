@@ -45,6 +45,7 @@ const welcome = {
   taken: 2,
   handled: 1,
   check: 0,
+  sent: 3,
   graceMs: 1000,
   limits: { payloadBytes: 1, outboxBytes: 1 },
 }
@@ -146,6 +147,7 @@ t.test('hello, welcome, gone, close', async (t) => {
         taken: n,
         handled: Math.floor(n / 2),
         check,
+        sent: n,
         graceMs: n,
         limits,
       }
@@ -232,11 +234,12 @@ t.test('malformed frames are null', async (t) => {
       'server',
       [
         ...['w', 'w{}', 'g', 'g{}', 'gnull'],
-        ...['from', 'taken', 'handled', 'check', 'graceMs'].flatMap((key) =>
+        ...['from', 'taken', 'handled', 'check', 'sent', 'graceMs'].flatMap((key) =>
           counts.map((v) => object('w', welcome, { [key]: v })),
         ),
         ...tokens.map((id) => object('w', welcome, { id })),
         object('w', welcome, { from: 0 }),
+        object('w', welcome, { from: 5 }),
         object('w', welcome, { handled: 3 }),
         ...[null, 1, {}, { payloadBytes: 1 }, { payloadBytes: -1, outboxBytes: 1 }].map((limits) =>
           object('w', welcome, { limits }),
