@@ -3,12 +3,13 @@ import { retryOf } from '../wire/codes.ts'
 import type { Data } from '../wire/frames.ts'
 import { Backoff, WebSocketPatience } from './backoff.ts'
 import type { LinkId } from './effects.ts'
-import type { Link, LinkTransport, Target } from './link.ts'
+import type { Link, LinkTransport } from './link.ts'
 import type { ClientSession } from './session.ts'
 import type { Cancel, Surroundings } from './surroundings.ts'
 
 export interface ConnectorOptions {
-  readonly target: Target
+  /** `http:` or `https:`, with a path that ends in `/<segment>/`. */
+  readonly target: URL
   /** In the order they are tried. */
   readonly transports: readonly LinkTransport[]
   readonly reconnectDelayMs: number

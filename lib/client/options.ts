@@ -1,6 +1,6 @@
 /** What `connect` is given: defaults and checks. A wrong value is the caller's bug: TypeError. */
 import type { ConnectorOptions } from './connector.ts'
-import type { LinkTransport, Target } from './link.ts'
+import type { LinkTransport } from './link.ts'
 
 export interface ClientOptions {
   /** In the order they are tried; one alone is allowed. Default `['websocket', 'polling']`. */
@@ -29,7 +29,7 @@ export interface ParsedOptions {
 }
 
 const SEGMENT = /^[A-Za-z0-9_-]{1,64}$/
-const SCHEMES: Record<string, boolean> = { 'http:': false, 'ws:': false, 'https:': true, 'wss:': true }
+const SCHEME = /^(http|ws)(s?:)$/
 
 export function parseOptions(
   url: string | URL,
@@ -61,18 +61,11 @@ function positive(options: ClientOptions, name: NumberOption, fallback: number):
   return value
 }
 
-function targetOf(url: string | URL, segment: string): Target {
+function targetOf(url: string | URL, segment: string): URL {
   const base = typeof location === 'undefined' ? undefined : location.href
-  const { protocol, hostname, port, pathname, searchParams } = new URL(url, base)
-  const secure = SCHEMES[protocol]
-  if (secure === undefined) throw new TypeError(`cannot connect to ${protocol} URLs`)
+  const { protocol, host, pathname, search } = new URL(url, base)
+  if (!SCHEME.test(protocol)) throw new TypeError(`cannot connect to ${protocol} URLs`)
   const path = pathname === '/' ? '/api/' : pathname.replace(/\/?$/, '/')
-  return {
-    secure,
-    // engine.io-client adds the brackets of an IPv6 address itself.
-    hostname: hostname.replace(/^\[(.*)\]$/, '$1'),
-    port: port || (secure ? '443' : '80'),
-    path: `${path}${segment}/`,
-    query: Object.fromEntries(searchParams),
-  }
+  // Names and passwords within a URL are refused by `fetch`; `auth` is the place for them.
+  return new URL(`${protocol.replace('ws', 'http')}//${host}${path}${segment}/${search}`)
 }

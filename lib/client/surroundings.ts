@@ -1,4 +1,5 @@
 /** What a client needs of the page or process it runs in; handed in, so that tests can be both. */
+import { toBase64 } from './base64.ts'
 import { type OpenLink, openLink } from './link.ts'
 
 export type Cancel = () => void
@@ -49,8 +50,7 @@ function pageOf(window: Window | typeof globalThis): Page {
 }
 
 function base64url(bytes: Uint8Array): string {
-  const base64 = btoa(String.fromCharCode(...bytes))
-  return base64.replaceAll('+', '-').replaceAll('/', '_').replaceAll('=', '')
+  return toBase64(bytes).replaceAll('+', '-').replaceAll('/', '_').replaceAll('=', '')
 }
 
 export interface PageWatcher {

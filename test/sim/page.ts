@@ -65,7 +65,7 @@ export class Page {
   #connect(): Connector {
     const { clock, jitter, newId } = this.#world
     const options = {
-      target: { secure: false, hostname: 'sim', port: '80', path: `/api/segment${this.client}/`, query: {} },
+      target: new URL(`http://sim/api/segment${this.client}/`),
       transports: TRANSPORTS[this.client % TRANSPORTS.length]!,
       reconnectDelayMs: 500,
       reconnectDelayMaxMs: 10_000,
