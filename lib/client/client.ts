@@ -11,10 +11,13 @@ import { CODES, LimpetError } from '../wire/codes.ts'
 import type { AnyEvents, Events } from '../wire/events.ts'
 import type { AnswerResult } from '../wire/frames.ts'
 import type { Client, ClientLifecycle } from './api.ts'
+import { Auth } from './auth.ts'
 import { Connector } from './connector.ts'
 import type { ClientEffects, Delivery, LinkId, StateName } from './effects.ts'
-import { type Listener, Listeners } from './listeners.ts'
-import { type ClientOptions, type ParsedOptions, parseOptions } from './options.ts'
+import { Keeper } from './keeper.ts'
+import { type Listener, Listeners, type Outcome } from './listeners.ts'
+import { type ClientOptions, parseOptions } from './options.ts'
+import { Pending } from './pending.ts'
 import { ProgressWatch } from './progress.ts'
 import { ClientSession } from './session.ts'
 import { type Cancel, type Surroundings, surroundings, watchPage } from './surroundings.ts'
@@ -46,23 +49,8 @@ export function connectIn<ToServer extends Events = AnyEvents, ToClient extends 
   url: string | URL,
   options: ClientOptions = {},
 ): Client<ToServer, ToClient> {
-  const client = new LiveClient(where, parseOptions(url, options, where.newToken))
-  return client as unknown as Client<ToServer, ToClient>
+  return new LiveClient(where, url, options) as unknown as Client<ToServer, ToClient>
 }
-
-interface Question {
-  resolve(value: unknown): void
-  reject(error: LimpetError): void
-}
-
-interface Settling {
-  readonly ordinal: number
-  readonly number: number
-  resolve(handled: boolean): void
-}
-
-/** A timer of more fires at once. */
-const TIMER_MAX_MS = 2 ** 31 - 1
 
 /** `Client` without its types: they exist at compile time only. */
 class LiveClient {
@@ -70,33 +58,50 @@ class LiveClient {
   readonly #session: ClientSession
   readonly #connector: Connector
   readonly #where: Surroundings
-  readonly #auth: () => unknown
-  /** What `auth` has not answered, or not for a link that still waits. */
-  #asking: Promise<unknown> | null = null
-  readonly #listeners = new Listeners()
-  /** By number in the current session: those of a lost one are settled before the next can have any. */
-  readonly #questions = new Map<number, Question>()
-  #settlings: Settling[] = []
+  readonly #auth: Auth
+  readonly #listeners: Listeners
+  readonly #debug: (what: string, details: unknown) => void
+  readonly #pending: Pending
+  readonly #keeper: Keeper | null
+  readonly #segment: string
+  /** It is not known yet whether this page may go on with what an earlier one left. */
+  #isDeciding = false
+  #isAway = false
   #flushQueued = false
   #acknowledgement: { readonly at: number; readonly cancel: Cancel } | null = null
-  readonly #progress = new ProgressWatch((progress) => this.#tell('progress', [progress]))
+  readonly #progress = new ProgressWatch((progress) => this.#tell('progress', progress))
   #progressTimer: Cancel | null = null
   readonly #unwatch: Cancel
 
-  constructor(where: Surroundings, { connector, outboxBytes, auth }: ParsedOptions) {
+  constructor(where: Surroundings, url: string | URL, options: ClientOptions) {
+    const { newToken, page, locks } = where
+    const { storage, segment } = options
     this.#where = where
-    this.#auth = auth
-    const { newToken, page } = where
+    this.#keeper = storage ? new Keeper(storage, String(url), locks, newToken) : null
+    const snapshot = this.#keeper?.take(segment) ?? null
+    const parsed = parseOptions(url, options, () => snapshot?.segment ?? newToken())
+    const { connector, outboxBytes } = parsed
+    this.#segment = parsed.segment
+    this.#debug = parsed.debug
+    this.#auth = new Auth(parsed.auth)
+    this.#listeners = new Listeners(where.report)
     const effects = this.#effects()
-    this.#session = new ClientSession({ instance: newToken(), outboxBytes, newKey: newToken, effects })
-    this.#connector = new Connector(this.#session, connector, where, () => this.#wake())
+    this.#session = new ClientSession({
+      instance: newToken(),
+      outboxBytes,
+      newKey: newToken,
+      effects,
+      snapshot,
+    })
+    this.#pending = new Pending(this.#session, where)
+    this.#connector = new Connector(this.#session, connector, where, () => this.#wake(), parsed.debug)
     const watcher = {
-      away: () => this.#connector.input(() => this.#session.suspend('link_lost')),
-      back: () => this.#connector.input(() => this.#session.wake()),
+      away: (isPage: boolean) => this.#leave(isPage),
+      back: () => void this.#comeBack(),
       check: (surely: boolean) => this.#connector.check(surely),
     }
-    const isLocal = connector.target.hostname === 'localhost'
-    this.#unwatch = page ? watchPage(page, isLocal, watcher) : () => {}
+    this.#unwatch = page ? watchPage(page, connector.target.hostname === 'localhost', watcher) : () => {}
+    void this.#own(snapshot !== null)
     this.#connector.check(true)
   }
 
@@ -125,11 +130,7 @@ class LiveClient {
   }
 
   settled(): Promise<boolean> {
-    const { ordinal, emitted: number } = this.#session
-    return new Promise((resolve) => {
-      this.#settlings.push({ ordinal, number, resolve })
-      this.#settle()
-    })
+    return this.#pending.settled()
   }
 
   on(name: string, listener: Listener): this {
@@ -147,13 +148,34 @@ class LiveClient {
     return this
   }
 
+  async *each(name: string): AsyncGenerator<unknown[], void> {
+    const queue: unknown[][] = []
+    let look = (): void => {}
+    const came = (...args: unknown[]): void => {
+      queue.push(args)
+      look()
+    }
+    const ended = (): void => look()
+    this.on(name, came).on('close', ended)
+    try {
+      for (;;) {
+        for (let args = queue.shift(); args; args = queue.shift()) yield args
+        if (this.state === 'closed') return
+        await new Promise<void>((resolve) => {
+          look = resolve
+        })
+      }
+    } finally {
+      this.off(name, came).off('close', ended)
+    }
+  }
+
   cutLink(): void {
     this.#connector.cut()
   }
 
   close(): void {
-    const code = 'closed_by_client'
-    this.#connector.input(() => this.#session.close(code, CODES[code].text, this.#where.now()))
+    this.#end('closed_by_client', CODES.closed_by_client.text)
   }
 
   // What leaves.
@@ -171,24 +193,12 @@ class LiveClient {
     this.#wake()
   }
 
-  #ask(name: string, args: unknown[], timeoutMs: number | null): Promise<unknown> {
-    return new Promise((resolve, reject) => {
-      const number = this.#emit(name, args, true)
-      const outOfTime = (): void => {
-        this.#questions.delete(number)
-        this.#session.abandon(number)
-        reject(new LimpetError('timeout'))
-      }
-      const cancel =
-        timeoutMs === null ? () => {} : this.#where.setTimer(outOfTime, Math.min(timeoutMs, TIMER_MAX_MS))
-      const settled = <T>(settle: (value: T) => void) => {
-        return (value: T): void => {
-          cancel()
-          settle(value)
-        }
-      }
-      this.#questions.set(number, { resolve: settled(resolve), reject: settled(reject) })
-    })
+  async #ask(name: string, args: unknown[], timeoutMs: number | null): Promise<unknown> {
+    return this.#pending.question(this.#emit(name, args, true), timeoutMs)
+  }
+
+  #end(code: string, reason: string): void {
+    this.#connector.input(() => this.#session.close(code, reason, this.#where.now()))
   }
 
   /** All frames of a turn leave in one go. */
@@ -201,8 +211,9 @@ class LiveClient {
   #flush(): void {
     this.#flushQueued = false
     this.#session.flush(this.#where.now())
-    this.#settle()
+    this.#pending.settle()
     this.#watchProgress()
+    if (this.#keeper?.isAway) this.#save()
     const at = this.#session.dueAt()
     if (this.#acknowledgement?.at === at) return
     this.#acknowledgement?.cancel()
@@ -225,14 +236,47 @@ class LiveClient {
     if (ms !== null) this.#progressTimer = this.#where.setTimer(() => this.#watchProgress(), ms)
   }
 
-  #settle(): void {
-    const { ordinal, handled, state } = this.#session
-    this.#settlings = this.#settlings.filter((settling) => {
-      const isHandled = settling.ordinal === ordinal && settling.number <= handled
-      if (!isHandled && settling.ordinal === ordinal && state !== 'closed') return true
-      settling.resolve(isHandled)
-      return false
-    })
+  // The page's life.
+
+  /** @param isRestored the session waits for the answer; one of our own does not */
+  async #own(isRestored: boolean): Promise<void> {
+    this.#isDeciding = isRestored
+    const isOwner = await this.#keeper?.own()
+    this.#isDeciding = false
+    if (isRestored && isOwner === false) this.#pending.renumber(this.#session.renounce())
+    if (isRestored) this.#goOn()
+  }
+
+  #leave(isPage: boolean): void {
+    this.#isAway = true
+    this.#connector.input(() => this.#session.suspend('link_lost'))
+    if (isPage) this.#save()
+  }
+
+  #save(): void {
+    const keeper = this.#keeper
+    keeper?.leave(this.#session.snapshot({ segment: this.#segment, owner: keeper.owner }))
+  }
+
+  async #comeBack(): Promise<void> {
+    this.#isAway = false
+    const keeper = this.#keeper
+    if (keeper?.isAway) {
+      const found = keeper.comeBack()
+      if (found === 'lost') this.#session.lose()
+      else if (found !== 'same') this.#session.adopt(found)
+      this.#isDeciding = true
+      const isOwner = await keeper.own()
+      this.#isDeciding = false
+      if (!isOwner) this.#session.lose()
+    }
+    this.#goOn()
+  }
+
+  #goOn(): void {
+    if (this.#isDeciding || this.#isAway || this.#session.state !== 'suspended') return
+    this.#connector.input(() => this.#session.wake())
+    this.#connector.check(true)
   }
 
   // What the session machine asks for.
@@ -244,33 +288,28 @@ class LiveClient {
       closeLink: (link, code) => this.#connector.closeLink(link, code),
       needAuth: (link) => void this.#authenticate(link),
       state: (to, from) => {
-        this.#tell('state', [to])
+        this.#tell('state', to)
         // A session that is lost on a live link has no id any more: `discontinuity` tells that. And a listener may have
         // closed it just now: nothing is told behind `close`.
         const waits = this.#session.id !== null && this.#session.state !== 'closed'
-        if (from === 'connected' && waits) this.#tell('suspend', [])
+        if (from === 'connected' && waits) this.#tell('suspend')
       },
       deliver: (message) => this.#deliver(message),
-      settle: (number, result) => this.#answered(number, result),
-      settledUpTo: (ordinal, handled) => {
-        this.#settlings = this.#settlings.filter((settling) => {
-          if (settling.ordinal !== ordinal) return true
-          settling.resolve(settling.number <= handled)
-          return false
-        })
-      },
-      connect: () => this.#tell('connect', []),
+      settle: (number, result) => this.#pending.answered(number, result),
+      settledUpTo: (ordinal, handled) => this.#pending.lost(ordinal, handled),
+      connect: () => this.#tell('connect'),
       resume: (info) => {
         if (info.missed > 0) this.#progress.replayBegins()
-        this.#tell('resume', [{ ...info, samePage: true }])
+        this.#tell('resume', info)
       },
       discontinuity: (info) => {
         this.#progress.reset()
-        this.#tell('discontinuity', [info])
+        this.#tell('discontinuity', info)
       },
       close: (info) => {
         this.#unwatch()
-        this.#tell('close', [info])
+        this.#keeper?.forget()
+        this.#tell('close', info)
       },
       retryAfter: (ms) => this.#connector.retryAfter(ms),
       drainAfter: (ms) => this.#connector.drainAfter(ms),
@@ -278,43 +317,34 @@ class LiveClient {
   }
 
   async #authenticate(link: LinkId): Promise<void> {
-    // Asking may take longer than the server waits for a hello: the next link goes on waiting for the same answer.
-    this.#asking ??= Promise.resolve().then(this.#auth)
-    const asking = this.#asking
-    let auth: unknown
     try {
-      auth = await asking
-      assertJson(auth)
+      const answer = await this.#auth.answer(() => this.#session.candidate === link)
+      if (answer) this.#connector.input(() => this.#session.authReady(link, answer.auth))
     } catch (error) {
-      if (this.#asking === asking) this.#asking = null
-      this.#connector.input(() => this.#refuse(link, error))
-      return
+      this.#refuse(link, error)
     }
-    if (this.#session.candidate !== link) return
-    if (this.#asking === asking) this.#asking = null
-    this.#connector.input(() => this.#session.authReady(link, auth))
   }
 
   /** Most often the network: then later. A LimpetError that says never ends the session. */
   #refuse(link: LinkId, error: unknown): void {
     if (this.#session.candidate !== link) return
     if (error instanceof LimpetError && (error.retry === 'never' || error.code === 'arguments_invalid')) {
-      this.#session.close(error.code, error.message, this.#where.now())
+      this.#end(error.code, error.message)
       return
     }
     this.#where.report(error)
-    this.#session.linkClosed(link)
-    this.#connector.closeLink(link, 'busy')
+    this.#connector.input(() => {
+      this.#session.linkClosed(link)
+      this.#connector.closeLink(link, 'busy')
+    })
   }
 
   #deliver(message: Delivery): void {
+    const { name, args, wantsAnswer } = message
     // A peer must not be able to feign the client's own events.
-    const listeners = Object.hasOwn(LIFECYCLE, message.name) ? [] : this.#listeners.take(message.name)
-    const results = listeners.map((listener) => outcome(listener, message.args))
-    const [first, ...rest] = results
-    if (!message.wantsAnswer && first) rest.push(first)
-    for (const result of rest) this.#ignore(result)
-    if (message.wantsAnswer) void this.#answer(message, first)
+    const isOurs = Object.hasOwn(LIFECYCLE, name)
+    if (wantsAnswer) void this.#answer(message, isOurs ? undefined : this.#listeners.ask(name, args))
+    else if (!isOurs) this.#listeners.tell(name, args)
   }
 
   async #answer(message: Delivery, first: Outcome | undefined): Promise<void> {
@@ -335,42 +365,8 @@ class LiveClient {
     if (cause !== null) this.#where.report(cause)
   }
 
-  #answered(number: number, result: AnswerResult): void {
-    const question = this.#questions.get(number)
-    this.#questions.delete(number)
-    if (result.ok) question?.resolve(result.value)
-    else question?.reject(new LimpetError(result.code, result.message))
-  }
-
-  #tell(name: keyof ClientLifecycle, args: unknown[]): void {
-    for (const listener of this.#listeners.take(name)) this.#ignore(outcome(listener, args))
-  }
-
-  /** Nobody looks at the result, but a failure is told: an unhandled rejection would end a Node process. */
-  #ignore(result: Outcome): void {
-    const failed = (error: unknown): void => this.#where.report(error)
-    if (!result.ok) failed(result.error)
-    else if (result.value instanceof Promise) result.value.catch(failed)
-  }
-}
-
-type Outcome =
-  | { readonly ok: true; readonly value: unknown }
-  | { readonly ok: false; readonly error: unknown }
-
-function outcome(listener: Listener, args: unknown[]): Outcome {
-  try {
-    return { ok: true, value: listener(...(args as never[])) }
-  } catch (error) {
-    return { ok: false, error }
-  }
-}
-
-/** `auth` that is no JSON would fail at every hello. */
-function assertJson(auth: unknown): void {
-  try {
-    JSON.stringify(auth)
-  } catch (error) {
-    throw new LimpetError('arguments_invalid', `auth cannot be sent: ${(error as Error).message}`)
+  #tell(name: keyof ClientLifecycle, ...args: unknown[]): void {
+    this.#debug(name, args[0])
+    this.#listeners.tell(name, args)
   }
 }

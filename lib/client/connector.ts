@@ -41,6 +41,7 @@ export class Connector {
   readonly #options: ConnectorOptions
   readonly #surroundings: Surroundings
   readonly #afterInput: () => void
+  readonly #debug: (what: string, details: unknown) => void
   readonly #backoff: Backoff
   readonly #patience = new WebSocketPatience()
   readonly #entries = new Map<LinkId, Entry>()
@@ -55,11 +56,13 @@ export class Connector {
     options: ConnectorOptions,
     surroundings: Surroundings,
     afterInput: () => void,
+    debug: (what: string, details: unknown) => void = () => {},
   ) {
     this.#session = session
     this.#options = options
     this.#surroundings = surroundings
     this.#afterInput = afterInput
+    this.#debug = debug
     this.#backoff = new Backoff(options.reconnectDelayMs, options.reconnectDelayMaxMs)
   }
 
@@ -76,6 +79,7 @@ export class Connector {
   closeLink(id: LinkId, code: string): void {
     const entry = this.#entries.get(id)
     if (!entry) return
+    this.#debug('link closed', { link: id, code })
     this.#policy = retryOf(code) === 'now' ? 'now' : 'later'
     if (entry.purpose === 'move' && !entry.welcomed) this.#moveFailed()
     this.#drop(entry)
@@ -144,6 +148,7 @@ export class Connector {
     const id = this.#lastId
     const link = this.#surroundings.openLink(this.#options.target, transport, {
       opened: () => {
+        this.#debug('link open', { link: id })
         this.#giveTime(entry)
         this.input(() => this.#session.linkOpened(id))
       },
@@ -152,6 +157,7 @@ export class Connector {
       closed: () => this.#lost(entry),
     })
     const entry: Entry = { id, link, purpose, rest, failed, welcomed: false, cancelDeadline: () => {} }
+    this.#debug('link', { link: id, transport, purpose })
     this.#giveTime(entry)
     this.#entries.set(id, entry)
   }
@@ -166,6 +172,7 @@ export class Connector {
   #lost(entry: Entry): void {
     const { id, purpose, rest, welcomed } = entry
     const { transport } = entry.link
+    this.#debug('link lost', { link: id, transport, welcomed })
     this.#drop(entry)
     if (welcomed && transport === 'websocket') {
       this.#patience.lost(this.#surroundings.now(), this.#surroundings.random())
@@ -227,6 +234,7 @@ export class Connector {
     if (this.#entries.size > 0 || this.#retry) return
     const { ordered } = this.#backoff
     const ms = this.#backoff.next(this.#policy, this.#surroundings.random())
+    this.#debug('next try', { ms })
     const at = this.#surroundings.now() + ms
     this.#retry = { cancel: this.#surroundings.setTimer(() => this.#connect(), ms), at, ordered }
   }

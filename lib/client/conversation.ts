@@ -13,6 +13,7 @@ import {
   type Welcome,
 } from '../wire/frames.ts'
 import { Acknowledger, type Counted, Inbox, Outbox, RECEIVED_AFTER } from '../wire/stream.ts'
+import type { Snapshot } from './snapshot.ts'
 
 /** What is believed of the server before its first welcome. */
 const PAYLOAD_BYTES = 4 * 1024 * 1024
@@ -52,7 +53,9 @@ export class Conversation {
   readonly outbox = new Outbox<Sent>()
   /** Messages 1 … sent have been written to some link: they may have been handled. */
   sent = 0
-  /** Bytes of all that was ever appended. */
+  /** Messages 1 … restoredEnd are of an earlier page. */
+  restoredEnd = 0
+  /** Bytes of all that was ever appended here. */
   emittedBytes = 0
   readonly inbox = new Inbox()
   readonly acknowledger = new Acknowledger(RECEIVED_AFTER.client)
@@ -65,6 +68,35 @@ export class Conversation {
     this.ordinal = ordinal
     this.key = key
     this.outboxBytes = outboxBytes
+  }
+
+  /** Goes on as an earlier page left it. */
+  restore({ id, payloadBytes, sent, base, baseCheck, received, check, outbox }: Snapshot): void {
+    Object.assign(this, { id, payloadBytes, sent })
+    this.inbox.begin(received, check)
+    this.outbox.begin(base, baseCheck)
+    for (const [name, data] of outbox) this.outbox.append({ data, name, ...checksum(data) })
+    this.restoredEnd = this.outbox.end
+  }
+
+  snapshot(): Omit<Snapshot, 'segment' | 'owner'> {
+    const { id, key, payloadBytes, sent, inbox, outbox } = this
+    const { base, baseCheck } = outbox
+    const waiting: [string | null, Data][] = []
+    for (let number = base + 1; number <= outbox.end; number++) {
+      const { name, data } = outbox.at(number)
+      waiting.push([name, data])
+    }
+    const received = inbox.count
+    return { id, key, payloadBytes, sent, base, baseCheck, received, check: inbox.check, outbox: waiting }
+  }
+
+  /** A new session with what was emitted since `restore`. */
+  withoutRestored(key: string): Conversation {
+    const fresh = new Conversation(this.ordinal, key, this.outboxBytes)
+    for (let n = this.restoredEnd + 1; n <= this.outbox.end; n++) fresh.outbox.append(this.outbox.at(n))
+    for (const number of this.questions) fresh.questions.add(number - this.restoredEnd)
+    return fresh
   }
 
   /** @returns its number */

@@ -44,7 +44,7 @@ export interface ClientEffects {
   /** First welcome of a session. */
   connect(): void
   /** `replayed`: how many of this client's messages leave (again) after the gap. `missed`: how many are coming. */
-  resume(info: { readonly replayed: number; readonly missed: number }): void
+  resume(info: { readonly replayed: number; readonly missed: number; readonly samePage: boolean }): void
   discontinuity(info: Discontinuity): void
   close(info: { readonly code: string; readonly reason: string }): void
   /** The server wants the next hello this many ms from now. */

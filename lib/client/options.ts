@@ -1,5 +1,6 @@
 /** What `connect` is given: defaults and checks. A wrong value is the caller's bug: TypeError. */
 import type { ConnectorOptions } from './connector.ts'
+import type { Vault } from './keeper.ts'
 import type { LinkTransport } from './link.ts'
 
 export interface ClientOptions {
@@ -20,11 +21,23 @@ export interface ClientOptions {
   readonly connectTimeoutMs?: number
   /** Most bytes of messages the server has not yet handled; `emit` throws `outbox_full` past it. Default 1 MiB. */
   readonly outboxBytes?: number
+  /**
+   * Where a page that is left or reloaded keeps its session for the next one: `sessionStorage`. Default: nowhere, each page
+   * has a session of its own. One client for each URL of `connect`.
+   */
+  readonly storage?: Vault | null
+  /**
+   * Told what happens below: links and tries beside all events of the client itself. Nothing secret is among it. What is said
+   * is for people, and may change.
+   */
+  readonly debug?: (what: string, details: unknown) => void
 }
 
 export interface ParsedOptions {
   readonly connector: ConnectorOptions
+  readonly segment: string
   readonly outboxBytes: number
+  readonly debug: (what: string, details: unknown) => void
   readonly auth: () => unknown
 }
 
@@ -34,11 +47,12 @@ const SCHEME = /^(http|ws)(s?:)$/
 export function parseOptions(
   url: string | URL,
   options: ClientOptions,
-  newToken: () => string,
+  drawSegment: () => string,
 ): ParsedOptions {
-  const { transports = ['websocket', 'polling'], segment = newToken(), auth } = options
+  const { transports = ['websocket', 'polling'], auth, debug = () => {} } = options
   if (transports.length === 0 || transports.some((name) => name !== 'websocket' && name !== 'polling'))
     throw new TypeError("transports must be a list of 'websocket' and 'polling'")
+  const segment = options.segment ?? drawSegment()
   if (!SEGMENT.test(segment)) throw new TypeError('segment must be 1 to 64 of A-Z a-z 0-9 _ -')
   return {
     connector: {
@@ -48,6 +62,8 @@ export function parseOptions(
       reconnectDelayMaxMs: positive(options, 'reconnectDelayMaxMs', 10_000),
       connectTimeoutMs: positive(options, 'connectTimeoutMs', 10_000),
     },
+    segment,
+    debug,
     outboxBytes: positive(options, 'outboxBytes', 1024 * 1024),
     auth: typeof auth === 'function' ? (auth as () => unknown) : () => auth,
   }

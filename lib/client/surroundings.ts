@@ -1,5 +1,7 @@
 /** What a client needs of the page or process it runs in; handed in, so that tests can be both. */
+
 import { toBase64 } from './base64.ts'
+import type { Locks } from './keeper.ts'
 import { type OpenLink, openLink } from './link.ts'
 
 export type Cancel = () => void
@@ -22,6 +24,8 @@ export interface Surroundings {
   report(error: unknown): void
   /** null outside of a browser. */
   readonly page: Page | null
+  /** null where there are none: Node, pages of plain http. */
+  readonly locks: Locks | null
 }
 
 export const surroundings: Surroundings = {
@@ -39,6 +43,7 @@ export const surroundings: Surroundings = {
     else console.error(error)
   },
   page: typeof globalThis.addEventListener === 'function' ? pageOf(globalThis) : null,
+  locks: (globalThis.navigator as Partial<Navigator> | undefined)?.locks ?? null,
 }
 
 function pageOf(window: Window | typeof globalThis): Page {
@@ -55,7 +60,7 @@ function base64url(bytes: Uint8Array): string {
 
 export interface PageWatcher {
   /** The network or the page is gone; what was said before stands until all of it is back. */
-  away(): void
+  away(isPage: boolean): void
   back(): void
   /** The link may have died unnoticed. `surely`: the network changed. */
   check(surely: boolean): void
@@ -66,7 +71,7 @@ export function watchPage(page: Page, isLocal: boolean, watcher: PageWatcher): C
   const missing = new Set<'network' | 'page'>()
   const leave = (what: 'network' | 'page'): void => {
     missing.add(what)
-    watcher.away()
+    watcher.away(what === 'page')
   }
   const comeBack = (what: 'network' | 'page'): void => {
     missing.delete(what)

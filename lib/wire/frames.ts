@@ -164,6 +164,22 @@ export function encodeNumber(type: 'received' | 'drain' | 'retry', value: number
 
 /** Parses what the peer sent; null is a protocol error. Frames of the wrong direction are malformed. */
 export function parseFrame(data: Data, from: From): Message | null {
+  return from === 'client' ? parseClientFrame(data) : parseServerFrame(data)
+}
+
+// Apart, so that what browsers load does not hold what only a server reads.
+
+export function parseClientFrame(data: Data): Message | null {
+  return data[0] === TYPES.hello ? parseHello(String(data).slice(1)) : parseCommon(data, 'client')
+}
+
+export function parseServerFrame(data: Data): Message | null {
+  if (data[0] === TYPES.welcome) return parseWelcome(String(data).slice(1))
+  if (data[0] === TYPES.gone) return parseGone(String(data).slice(1))
+  return parseCommon(data, 'server')
+}
+
+function parseCommon(data: Data, from: From): Message | null {
   const type = typeof data === 'string' ? data.charAt(0) : String.fromCharCode(data[0] ?? 0)
   switch (type) {
     case TYPES.event:
@@ -187,12 +203,6 @@ export function parseFrame(data: Data, from: From): Message | null {
       return parseNumber(type, body, from)
     case TYPES.close:
       return parseClose(body)
-    case TYPES.hello:
-      return from === 'client' ? parseHello(body) : null
-    case TYPES.welcome:
-      return from === 'server' ? parseWelcome(body) : null
-    case TYPES.gone:
-      return from === 'server' ? parseGone(body) : null
     default:
       return null
   }

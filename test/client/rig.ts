@@ -2,6 +2,7 @@
 
 import type { ClientEffects, Delivery } from '../../lib/client/effects.ts'
 import { ClientSession } from '../../lib/client/session.ts'
+import type { Snapshot } from '../../lib/client/snapshot.ts'
 import { checksum, roll } from '../../lib/wire/checksum.ts'
 import {
   type Data,
@@ -30,12 +31,17 @@ export class Rig {
   readonly blocked = new Set<number>()
   blockAfterSend = false
   onDeliver: (message: Delivery) => void = () => {}
-  onResume: (info: { readonly replayed: number; readonly missed: number }) => void = () => {}
+  onResume: (info: {
+    readonly replayed: number
+    readonly missed: number
+    readonly samePage: boolean
+  }) => void = () => {}
   onEffect: (entry: string) => void = () => {}
   now = 1000
   #keys = 0
 
-  constructor(outboxBytes = 1024 * 1024) {
+  /** @param snapshot what an earlier page left */
+  constructor(outboxBytes = 1024 * 1024, snapshot: Snapshot | null = null) {
     const effects: ClientEffects = {
       send: (link, frames) => {
         this.#sent.set(link, [...(this.#sent.get(link) ?? []), ...frames])
@@ -65,8 +71,8 @@ export class Rig {
       retryAfter: (ms) => this.#note(`retryAfter ${ms}`),
       drainAfter: (ms) => this.#note(`drainAfter ${ms}`),
     }
-    const newKey = (): string => `key-${++this.#keys}`
-    this.session = new ClientSession({ instance: INSTANCE, outboxBytes, newKey, effects })
+    const newKey = (): string => `${snapshot ? 'next-' : ''}key-${++this.#keys}`
+    this.session = new ClientSession({ instance: INSTANCE, outboxBytes, newKey, effects, snapshot })
   }
 
   #note(entry: string): void {

@@ -82,6 +82,7 @@ export class Page {
         throw error
       },
       page: null,
+      locks: null,
     }
     return new Connector(this.machine, options, surroundings, () => {
       this.#dirty = true
