@@ -260,15 +260,12 @@ class LiveClient {
 
   async #comeBack(): Promise<void> {
     this.#isAway = false
-    const keeper = this.#keeper
-    if (keeper?.isAway) {
-      const found = keeper.comeBack()
+    if (this.#keeper?.isAway) {
+      this.#isDeciding = true
+      const found = await this.#keeper.comeBack()
+      this.#isDeciding = false
       if (found === 'lost') this.#session.lose()
       else if (found !== 'same') this.#session.adopt(found)
-      this.#isDeciding = true
-      const isOwner = await keeper.own()
-      this.#isDeciding = false
-      if (!isOwner) this.#session.lose()
     }
     this.#goOn()
   }

@@ -29,6 +29,7 @@ export class Keeper {
   #release: (() => void) | null = null
   /** What is written down while the page is away; null while it is here. */
   #written: string | null = null
+  #isAsking = false
 
   /** @param url what `connect` was given: a page may have clients for several servers */
   constructor(vault: Vault, url: string, locks: Locks | null, newToken: () => string) {
@@ -68,6 +69,8 @@ export class Keeper {
 
   /** The page goes away, or does more while it is away. Without a snapshot, or where it does not fit, the next one begins anew. */
   leave(snapshot: Snapshot | null): void {
+    // What the page behind this one has left is not to be written over unseen.
+    if (this.#isAsking) return
     this.#written = snapshot ? encodeSnapshot(snapshot) : ''
     try {
       this.#vault.setItem(this.#item, this.#written)
@@ -79,18 +82,23 @@ export class Keeper {
   }
 
   /**
-   * The page is back as it was; `own` must follow.
-   * @returns `same`: nobody had the session meanwhile; a snapshot: a page after this one left it; `lost`: one took it along
+   * The page is back as it was. A page behind it may not have left yet: its lock says when it has.
+   * @returns `same`: nobody had the session meanwhile; a snapshot: a page after this one left it; `lost`: somebody has it
    */
-  comeBack(): Snapshot | 'same' | 'lost' {
-    const text = this.#vault.getItem(this.#item)
-    this.#vault.removeItem(this.#item)
-    const isSame = text === this.#written
+  async comeBack(): Promise<Snapshot | 'same' | 'lost'> {
+    const written = this.#written
     this.#written = null
-    if (isSame) return 'same'
+    this.#isAsking = true
+    const isFree = await this.#lock()
+    this.#isAsking = false
+    const text = isFree ? this.#vault.getItem(this.#item) : null
+    if (text !== null) this.#vault.removeItem(this.#item)
+    if (isFree && text === written) return 'same'
     const snapshot = text === null ? null : parseSnapshot(text)
     if (snapshot?.owner === this.#owner) return snapshot
+    this.#letGo()
     this.#owner = this.#newToken()
+    await this.#lock()
     return 'lost'
   }
 
