@@ -5,29 +5,35 @@ export type Launched = { readonly browser: Browser } | { readonly browser: null;
 
 const PLACES = ['/usr/bin/chromium', '/usr/bin/chromium-browser', '/usr/bin/google-chrome']
 
+/** A closed network: nothing is fetched, synced or updated in the background. */
+export const QUIET = [
+  '--no-sandbox',
+  '--disable-gpu',
+  '--disable-background-networking',
+  '--disable-component-update',
+  '--disable-sync',
+  '--no-first-run',
+]
+
+export function findChromium(): string | null {
+  const given = process.env.CHROMIUM
+  return (given === undefined ? PLACES : [given]).find((place) => existsSync(place)) ?? null
+}
+
 /**
  * Headless Chromium of the system (`CHROMIUM` names another one), or the reason why there is none.
  * The caller closes it: `t.teardown(() => browser.close())`.
  */
 export async function launchBrowser(): Promise<Launched> {
-  const given = process.env.CHROMIUM
-  const executablePath = (given === undefined ? PLACES : [given]).find((place) => existsSync(place))
-  if (executablePath === undefined)
+  const executablePath = findChromium()
+  if (executablePath === null)
     return { browser: null, reason: 'no chromium here: apt-get install --no-install-recommends chromium' }
   const browser = await chromium.launch({
     executablePath,
     headless: true,
     // Without this no page ever comes back from the back/forward cache.
     ignoreDefaultArgs: ['--disable-back-forward-cache'],
-    // A closed network: nothing is fetched, synced or updated in the background.
-    args: [
-      '--no-sandbox',
-      '--disable-gpu',
-      '--disable-background-networking',
-      '--disable-component-update',
-      '--disable-sync',
-      '--no-first-run',
-    ],
+    args: QUIET,
   })
   return { browser }
 }
