@@ -14,6 +14,8 @@ export type Retry = 'now' | 'later' | 'never' | 'none'
 interface CodeEntry {
   readonly number: number
   readonly text: string
+  /** What whoever gets it can do, where the policy does not say it. */
+  readonly hint?: string
 }
 
 export const CODES = {
@@ -38,28 +40,88 @@ export const CODES = {
   hello_timeout: { number: 4103, text: 'no hello came in time' },
   connect_timeout: { number: 4104, text: 'the connection was not established in time' },
   rate_limited: { number: 4105, text: 'too many messages in too short a time' },
-  refused: { number: 4200, text: 'the server refused this client' },
-  protocol_error: { number: 4201, text: 'the peer broke the session protocol' },
-  version_unsupported: { number: 4202, text: 'the two sides speak different versions of the protocol' },
-  payload_too_large: { number: 4203, text: 'a message is larger than the limit' },
-  taken_over: { number: 4204, text: 'another page or process has taken the session' },
-  closed_by_client: { number: 4205, text: 'the client closed the session' },
-  closed_by_server: { number: 4206, text: 'the server closed the session' },
-  handler_failed: { number: 4300, text: 'the handler failed' },
-  no_handler: { number: 4301, text: 'nobody listens to this event' },
-  timeout: { number: 4302, text: 'no answer came in time' },
-  outbox_full: { number: 4303, text: 'too much is waiting to be sent' },
-  not_delivered: { number: 4304, text: 'the message was not delivered' },
-  unknown: { number: 4305, text: 'it is not known whether the message was handled' },
-  name_invalid: { number: 4306, text: 'the event name is empty, too long or reserved' },
-  room_invalid: { number: 4307, text: 'a room name is 1 to 256 bytes without control characters' },
-  room_unavailable: { number: 4308, text: 'the worker that orders this room cannot be reached' },
-  room_limit: { number: 4309, text: 'the session is in too many rooms' },
-  not_ready: { number: 4310, text: 'effects belong into a handler or into open' },
-  session_closed: { number: 4311, text: 'the session is over' },
-  poison: { number: 4314, text: 'the process died each time this message was handled' },
-  join_cancelled: { number: 4313, text: 'the session left the room before it was in' },
-  arguments_invalid: { number: 4312, text: 'the arguments cannot be sent' },
+  refused: {
+    number: 4200,
+    text: 'the server refused this client',
+    hint: 'look at what `auth` gives, then connect again',
+  },
+  protocol_error: {
+    number: 4201,
+    text: 'the peer broke the session protocol',
+    hint: 'use a client of the same version',
+  },
+  version_unsupported: {
+    number: 4202,
+    text: 'the two sides speak different versions of the protocol',
+    hint: 'load the page again, or the newer version',
+  },
+  payload_too_large: { number: 4203, text: 'a message is larger than the limit', hint: 'send it in parts' },
+  taken_over: {
+    number: 4204,
+    text: 'another page or process has taken the session',
+    hint: 'go on in the other page, or connect again',
+  },
+  closed_by_client: { number: 4205, text: 'the client closed the session', hint: 'connect again' },
+  closed_by_server: {
+    number: 4206,
+    text: 'the server closed the session',
+    hint: 'connect again if the application lets you',
+  },
+  handler_failed: { number: 4300, text: 'the handler failed', hint: "look into the other side's log" },
+  no_handler: { number: 4301, text: 'nobody listens to this event', hint: 'listen to it on the other side' },
+  timeout: {
+    number: 4302,
+    text: 'no answer came in time',
+    hint: 'it may be handled yet: ask before you send it again',
+  },
+  outbox_full: {
+    number: 4303,
+    text: 'too much is waiting to be sent',
+    hint: 'await settled(), then send it again',
+  },
+  not_delivered: { number: 4304, text: 'the message was not delivered', hint: 'send it again' },
+  unknown: {
+    number: 4305,
+    text: 'it is not known whether the message was handled',
+    hint: 'ask before you send it again',
+  },
+  name_invalid: {
+    number: 4306,
+    text: 'the event name is empty, too long or reserved',
+    hint: 'choose another name',
+  },
+  room_invalid: {
+    number: 4307,
+    text: 'a room name is 1 to 256 bytes without control characters',
+    hint: 'choose another name',
+  },
+  room_unavailable: {
+    number: 4308,
+    text: 'the worker that orders this room cannot be reached',
+    hint: 'try again after a while',
+  },
+  room_limit: { number: 4309, text: 'the session is in too many rooms', hint: 'leave another room first' },
+  not_ready: {
+    number: 4310,
+    text: 'effects belong into a handler or into open',
+    hint: "act in session.on('open') or in a handler",
+  },
+  session_closed: { number: 4311, text: 'the session is over', hint: 'connect again' },
+  poison: {
+    number: 4314,
+    text: 'the process died each time this message was handled',
+    hint: "look into the worker's log",
+  },
+  join_cancelled: {
+    number: 4313,
+    text: 'the session left the room before it was in',
+    hint: 'join again if it is still wanted',
+  },
+  arguments_invalid: {
+    number: 4312,
+    text: 'the arguments cannot be sent',
+    hint: 'send JSON and bytes, nested 200 deep at most',
+  },
 } as const satisfies Record<string, CodeEntry>
 
 export type Code = keyof typeof CODES
@@ -77,6 +139,13 @@ export function retryOf(code: string): Retry {
   return number < 4300 ? 'never' : 'none'
 }
 
+const COMES_BACK = 'nothing: the client comes back by itself'
+
+function hintOf(code: string): string {
+  const entry: CodeEntry | null = isCode(code) ? CODES[code] : null
+  return entry ? (entry.hint ?? COMES_BACK) : 'ask the application whose code this is'
+}
+
 /**
  * The one error limpet throws or rejects with.
  * `code` is a name of the table above, or one of the application's own (refusals, answers).
@@ -85,10 +154,13 @@ export class LimpetError extends Error {
   override readonly name = 'LimpetError'
   readonly code: string
   readonly retry: Retry
+  /** A sentence about what to do. */
+  readonly hint: string
 
   constructor(code: Code | (string & {}), message?: string) {
     super(message ?? (isCode(code) ? CODES[code].text : code))
     this.code = code
     this.retry = retryOf(code)
+    this.hint = hintOf(code)
   }
 }

@@ -10,6 +10,9 @@ t.test('every code has a number of its own in a range, and a sentence', async (t
     t.match(name, /^[a-z]+(_[a-z]+)*$/)
     t.ok(Number.isInteger(number) && number >= 4000 && number < 4400, `${name}: ${number}`)
     t.match(text, /^[a-z].*[^.]$/, name)
+    const { hint } = new LimpetError(name)
+    t.match(hint, /^[a-z].*[^.]$/, name)
+    t.equal(hint.startsWith('nothing: '), number < 4200, name)
   }
 })
 
@@ -39,6 +42,12 @@ t.test('LimpetError', async (t) => {
   const known = new LimpetError('busy')
   t.ok(known instanceof Error)
   t.match(known, { name: 'LimpetError', code: 'busy', retry: 'later', message: CODES.busy.text })
+  t.match(new LimpetError('outbox_full').hint, /settled/)
   t.match(new LimpetError('busy', 'not now'), { code: 'busy', message: 'not now' })
-  t.match(new LimpetError('no_tea'), { code: 'no_tea', retry: 'never', message: 'no_tea' })
+  t.match(new LimpetError('no_tea'), {
+    code: 'no_tea',
+    retry: 'never',
+    message: 'no_tea',
+    hint: /application/,
+  })
 })
