@@ -25,6 +25,8 @@ type Value<R extends Row> = R extends { default: number }
 export type Options = { readonly [R in Row as Camel<R['name']>]: Value<R> } & {
   /** Write through to the disk, against a loss of power. */
   readonly fsync: boolean
+  /** The built-in chat lets anybody kill the worker of their session. */
+  readonly demo: boolean
 }
 
 export type Parsed =
@@ -66,6 +68,7 @@ export function parseOptions(argv: readonly string[], env: Env): Parsed {
   if (journal === 'both') return wrong('--journal and --no-journal exclude each other')
   if (journal === 'off') options.journal = null
   options.fsync = flags.values.fsync === true || YES.includes(env.LIMPET_FSYNC ?? '')
+  options.demo = flags.values.demo === true || YES.includes(env.LIMPET_DEMO ?? '')
   const complete = options as Options
   // A message that is larger than what may be taken would stop its link for ever.
   if (complete.takenBytes < complete.payloadBytes)
@@ -93,6 +96,7 @@ function readFlags(argv: readonly string[]) {
         version: { type: 'boolean', short: 'v' },
         'no-journal': { type: 'boolean' },
         fsync: { type: 'boolean' },
+        demo: { type: 'boolean' },
         ...Object.fromEntries(OPTION_TABLE.map((row) => [row.name, { type: 'string' as const }])),
       },
     }) as { values: Record<string, string | boolean | undefined>; positionals: string[] }
@@ -147,6 +151,7 @@ function helpText(): string {
     ...rows,
     `  ${'--no-journal'.padEnd(30)}keep nothing on disk`,
     `  ${'--fsync'.padEnd(30)}write the journal through to the disk, against a loss of power`,
+    `  ${'--demo'.padEnd(30)}the built-in chat has a button that kills the worker it talks to`,
     `  ${'--help, --version'.padEnd(30)}`.trimEnd(),
     '',
     'In brackets: the default. Each option is also read from the environment: --grace-ms is LIMPET_GRACE_MS.',

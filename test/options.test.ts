@@ -100,9 +100,10 @@ t.test('one clear line for what is wrong', async (t) => {
   t.match(parseOptions([], { LIMPET_PORT: 'x' }), { kind: 'wrong', message: /^LIMPET_PORT must be/ })
 })
 
-t.test('fsync and reload', async (t) => {
+t.test('fsync, demo and reload', async (t) => {
   t.equal(run([]).fsync, false)
   t.equal(run(['--fsync']).fsync, true)
+  t.same([run([]).demo, run(['--demo']).demo, run([], { LIMPET_DEMO: '1' }).demo], [false, true, true])
   t.equal(run([], { LIMPET_FSYNC: '1' }).fsync, true)
   t.same(parseOptions(['reload', '--journal', 'j'], {}), { kind: 'reload', journal: 'j' })
   t.same(parseOptions(['reload'], { LIMPET_JOURNAL: 'k' }), { kind: 'reload', journal: 'k' })

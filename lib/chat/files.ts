@@ -2,6 +2,7 @@
 import { createHash } from 'node:crypto'
 import { readFileSync } from 'node:fs'
 import type { IncomingMessage, ServerResponse } from 'node:http'
+import type { Settings } from './events.ts'
 
 /** Answers the request and returns true, or returns false: the path is not one of its own. */
 export type Pages = (req: IncomingMessage, res: ServerResponse) => boolean
@@ -36,14 +37,16 @@ export function clientScript(folder = BUILT): Pages {
   )
 }
 
-/**
- * The chat's page at `/`, with its style, script and icon. Throws where the build is missing.
- * @param path where the server takes links: written into the page
- */
-export function chatPages(path = '/api/', folder = BUILT): Pages {
+export interface PageSettings extends Settings {
+  /** Where the server takes links. */
+  readonly path: string
+}
+
+/** The chat's page at `/`, with its style, script and icon. Throws where the build is missing. */
+export function chatPages(settings: PageSettings, folder = BUILT): Pages {
   return serve(
     new Map([
-      ['/', page(folder, 'index.html', 'text/html', (html) => withPath(html, path))],
+      ['/', page(folder, 'index.html', 'text/html', (html) => withSettings(html, settings))],
       ['/style.css', page(folder, 'style.css', 'text/css')],
       ['/page.js', page(folder, 'page.js', 'text/javascript')],
       ['/icon.svg', page(folder, 'icon.svg', 'image/svg+xml')],
@@ -57,9 +60,13 @@ function page(folder: URL, name: string, type: string, change = (text: string) =
   return { body, type: `${type}; charset=utf-8`, etag }
 }
 
-function withPath(html: string, path: string): string {
-  const value = path.replaceAll('&', '&amp;').replaceAll('"', '&quot;')
-  return html.replace('data-path="/api/"', () => `data-path="${value}"`)
+/** As attributes of the root: the page's policy allows no script that is not a file. */
+function withSettings(html: string, { path, fileBytes, partBytes, demo }: PageSettings): string {
+  const values = { path, 'file-bytes': fileBytes, 'part-bytes': partBytes, demo: demo ? 'on' : 'off' }
+  const attributes = Object.entries(values).map(
+    ([name, value]) => `data-${name}="${String(value).replaceAll('&', '&amp;').replaceAll('"', '&quot;')}"`,
+  )
+  return html.replace('<html lang="en"', () => `<html lang="en" ${attributes.join(' ')}`)
 }
 
 function serve(pages: ReadonlyMap<string, Page>): Pages {

@@ -41,7 +41,7 @@ const ASK_MS = 5000
 
 export interface WorkerParts {
   /** Runs where no application was given. */
-  readonly builtIn: (server: AppServer, path: string) => unknown
+  readonly builtIn: (server: AppServer, options: Options) => unknown
   /** Pages of limpet itself, asked before the application's; false where the path is not one. */
   readonly pages: () => PageHandler
 }
@@ -200,7 +200,7 @@ class Worker {
 
   async open(parts: WorkerParts): Promise<void> {
     const { app } = this.#start
-    await (app === null ? parts.builtIn(this.#server, this.#options.path) : loadApp(app, this.#server))
+    await (app === null ? parts.builtIn(this.#server, this.#options) : loadApp(app, this.#server))
     this.#raw.settle()
     if (this.#start.waits) {
       const come = turnCome()

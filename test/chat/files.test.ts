@@ -15,13 +15,15 @@ interface Answer {
 }
 
 const FILES = {
-  'index.html': '<html lang="en" data-path="/api/">',
+  'index.html': '<html lang="en">',
   'style.css': 'body{}',
   'page.js': '"page"',
   'icon.svg': '<svg/>',
   'client.js': 'var limpet',
   'client.js.map': '{}',
 }
+
+const SETTINGS = { path: '/api/', fileBytes: 4096, partBytes: 1024, demo: false }
 
 const folderOf = (t: Test): URL => pathToFileURL(`${t.testdir(FILES)}/`)
 
@@ -45,7 +47,7 @@ async function serve(t: Test, pages: Pages) {
 }
 
 t.test('the chat page and what it needs', async (t) => {
-  const ask = await serve(t, chatPages('/api/', folderOf(t)))
+  const ask = await serve(t, chatPages(SETTINGS, folderOf(t)))
   const types = {
     '/': 'text/html; charset=utf-8',
     '/style.css': 'text/css; charset=utf-8',
@@ -64,18 +66,24 @@ t.test('the chat page and what it needs', async (t) => {
 })
 
 t.test('nothing inline and nothing foreign is allowed to run', async (t) => {
-  const ask = await serve(t, chatPages('/api/', folderOf(t)))
+  const ask = await serve(t, chatPages(SETTINGS, folderOf(t)))
   const policy = String((await ask('/')).headers['content-security-policy'])
   t.match(policy, /^default-src 'none';/)
   t.match(policy, /script-src 'self';/)
   t.match(policy, /style-src 'self';/)
-  t.notMatch(policy, /unsafe|\*|https?:/)
+  t.match(policy, /img-src 'self';/)
+  t.notMatch(policy, /unsafe|\*|https?:|blob:|data:/)
 })
 
-t.test('the page is told where the server takes links', async (t) => {
-  const ask = await serve(t, chatPages('/a$&"b/', folderOf(t)))
-  t.equal((await ask('/')).body, '<html lang="en" data-path="/a$&amp;&quot;b/">')
-})
+t.test(
+  'the page is told where the server takes links, how large files may be, and whether to kill workers',
+  async (t) => {
+    const ask = await serve(t, chatPages({ ...SETTINGS, path: '/a$&"b/', demo: true }, folderOf(t)))
+    const attributes =
+      'data-path="/a$&amp;&quot;b/" data-file-bytes="4096" data-part-bytes="1024" data-demo="on"'
+    t.equal((await ask('/')).body, `<html lang="en" ${attributes}>`)
+  },
+)
 
 t.test('an unchanged file costs a 304', async (t) => {
   const ask = await serve(t, clientScript(folderOf(t)))

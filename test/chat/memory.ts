@@ -1,5 +1,5 @@
 /** As much of the server as the chat uses, in memory: one order per room, handlers of a session one by one. */
-import type { HelloInfo, HistoryEntry, HistoryPage, Member, Server } from '../../lib/index.ts'
+import type { HelloInfo, HistoryEntry, HistoryOptions, HistoryPage, Member, Server } from '../../lib/index.ts'
 import { LimpetError } from '../../lib/index.ts'
 
 type Handler = (...args: unknown[]) => unknown
@@ -8,6 +8,7 @@ type Wire = (session: unknown) => void
 interface MemoryRoom {
   readonly members: Map<string, { readonly peer: Peer; readonly watches: boolean }>
   readonly history: HistoryEntry[]
+  last: number
 }
 
 /** One client, as a test drives it. */
@@ -18,6 +19,7 @@ export class Peer {
   readonly id: string
   data: Readonly<Record<string, unknown>>
   closed = false
+  rooms = 0
   #turn: Promise<unknown> = Promise.resolve()
   #messages = 0
 
@@ -28,7 +30,16 @@ export class Peer {
 
   /** Like `emitWithAck` of a client that sends what it likes. */
   ask(name: string, ...args: unknown[]): Promise<unknown> {
-    const info = { id: `${this.id}.${++this.#messages}`, redelivered: false }
+    return this.#handle(name, args, false)
+  }
+
+  /** The same message again, in another process. */
+  askAgain(name: string, ...args: unknown[]): Promise<unknown> {
+    return this.#handle(name, args, true)
+  }
+
+  #handle(name: string, args: unknown[], redelivered: boolean): Promise<unknown> {
+    const info = { id: `${this.id}.${++this.#messages}`, redelivered }
     return this.#inTurn(() => this.handlers.get(name)?.(...args, info))
   }
 
@@ -65,10 +76,10 @@ export class MemoryServer {
         this.#public = fields
         return api
       },
-      to: (room: string) => ({ emit: (name: string, ...args: unknown[]) => this.#publish(room, name, args) }),
+      to: (room: string) => this.#target(room),
       room: (name: string) => ({
         members: () => this.#answer(() => this.#members(name)),
-        history: ({ limit = 50 } = {}) => this.#answer(() => this.#history(name, limit)),
+        history: (options: HistoryOptions = {}) => this.#answer(() => this.#history(name, options)),
       }),
       http: (handler: Handler) => {
         this.pages = handler
@@ -85,6 +96,17 @@ export class MemoryServer {
     return peer
   }
 
+  /** What `--history` does: what was said in a room goes, but for the last so many. */
+  forget(room: string, but = 0): void {
+    const { history } = this.#room(room)
+    history.splice(0, history.length - but)
+  }
+
+  /** Rooms that nobody is in. */
+  get storage(): string[] {
+    return [...this.#rooms].filter(([, { members }]) => members.size === 0).map(([name]) => name)
+  }
+
   /** The session ends, and with it its memberships. */
   end(peer: Peer): void {
     peer.closed = true
@@ -97,6 +119,13 @@ export class MemoryServer {
       get data() {
         return peer.data
       },
+      rooms: {
+        has: (room: string) => this.#rooms.get(room)?.members.has(peer.id) === true,
+        get size() {
+          return peer.rooms
+        },
+      },
+      volatile: { emit: (name: string, ...args: unknown[]) => peer.received.push([name, ...args]) },
       on: (name: string, handler: Handler) => peer.handlers.set(name, handler),
       update: (patch: object) => {
         if (peer.closed) throw new LimpetError('session_closed')
@@ -122,11 +151,15 @@ export class MemoryServer {
     const { members } = this.#room(name)
     const isNew = !members.has(peer.id)
     members.set(peer.id, { peer, watches })
-    if (isNew) this.#notice(name, 'joined', peer)
+    if (!isNew) return
+    peer.rooms += 1
+    this.#notice(name, 'joined', peer)
   }
 
   #leave(name: string, peer: Peer): void {
-    if (this.#room(name).members.delete(peer.id)) this.#notice(name, 'left', peer)
+    if (!this.#room(name).members.delete(peer.id)) return
+    peer.rooms -= 1
+    this.#notice(name, 'left', peer)
   }
 
   #members(name: string): Member[] {
@@ -137,8 +170,15 @@ export class MemoryServer {
     return { id, data: Object.fromEntries(this.#public.map((field) => [field, data[field]])) }
   }
 
-  #history(name: string, limit: number): HistoryPage {
-    return { entries: this.#room(name).history.slice(-limit), epoch: 'epoch', earlier: 'none' }
+  #history(name: string, { limit = 50, before = Number.MAX_SAFE_INTEGER }: HistoryOptions): HistoryPage {
+    if (!Number.isSafeInteger(before)) throw new LimpetError('arguments_invalid')
+    const kept = this.#room(name).history
+    const until = kept.filter(({ number }) => number < before)
+    const entries = until.slice(-limit)
+    const first = entries[0]?.number ?? before
+    const earlier =
+      entries.length < until.length ? 'more' : first > 1 && kept.length > 0 ? 'forgotten' : 'none'
+    return { entries, epoch: 'epoch', earlier }
   }
 
   #notice(name: string, what: string, about: Peer): void {
@@ -146,15 +186,27 @@ export class MemoryServer {
       if (watches) peer.received.push([what, name, this.#shown(about)])
   }
 
-  #publish(name: string, event: string, args: unknown[]): void {
+  #target(room: string, but: readonly string[] = []): unknown {
+    return {
+      emit: (name: string, ...args: unknown[]) => this.#publish(room, name, args, but, true),
+      except: (...ids: string[]) => this.#target(room, [...but, ...ids]),
+      volatile: { emit: (name: string, ...args: unknown[]) => this.#publish(room, name, args, but, false) },
+    }
+  }
+
+  #publish(name: string, event: string, args: unknown[], but: readonly string[], keeps: boolean): void {
     const room = this.#room(name)
-    room.history.push({ number: room.history.length + 1, name: event, args })
-    for (const { peer } of room.members.values()) peer.received.push([event, ...args])
+    if (keeps) {
+      room.last += 1
+      room.history.push({ number: room.last, name: event, args })
+    }
+    for (const { peer } of room.members.values())
+      if (!but.includes(peer.id)) peer.received.push([event, ...args])
   }
 
   #room(name: string): MemoryRoom {
     if (typeof name !== 'string' || name === 'unreachable') throw new LimpetError('room_unavailable')
-    const room = this.#rooms.get(name) ?? { members: new Map(), history: [] }
+    const room = this.#rooms.get(name) ?? { members: new Map(), history: [], last: 0 }
     this.#rooms.set(name, room)
     return room
   }

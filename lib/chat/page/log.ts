@@ -1,152 +1,195 @@
+/** What was said in the room that is shown, in the room's order. */
 import type { Said } from '../events.ts'
-import { fateWords, hueOf } from './words.ts'
+import type { FileViews } from './file-view.ts'
+import { dayOf, isSameDay, isTogether, lineOf } from './line.ts'
+import { button, make, part } from './parts.ts'
+import { keyOf, type Room } from './room.ts'
+import { counted } from './words.ts'
 
-const LINES_MAX = 500
-/** Lines of one person within this many milliseconds stand under one name. */
-const TOGETHER_MS = 300_000
 const NEAR_END_PX = 80
+const ROWS_MAX = 1000
+/** So many things that happened one after another stand in one line. */
+const NOTICES_TOGETHER = 3
 
-export interface LogParts {
-  readonly scroll: HTMLElement
-  readonly lines: HTMLOListElement
-  readonly outgoing: HTMLOListElement
-  readonly fresh: HTMLButtonElement
+export interface LogEvents {
+  /** The end is in sight. */
+  reachedEnd(): void
+  wantsOlder(): void
+  isOwn(id: string): boolean
 }
 
-/**
- * What was said, in the room's order, and below it what this page sends and the room has not yet told back.
- * Text of people goes through `textContent` only.
- */
 export class Log {
-  readonly #parts: LogParts
-  readonly #outgoing = new Map<string, HTMLLIElement>()
-  /** The lines shown, by `from/ref`: history and live messages overlap. */
-  #shown = new Set<string>()
+  readonly #scroll = part('scroll', HTMLElement)
+  readonly #lines = part('lines', HTMLOListElement)
+  readonly #top = part('top', HTMLElement)
+  readonly #empty = part('empty', HTMLElement)
+  readonly #fresh = part('fresh', HTMLButtonElement)
+  readonly #files: FileViews
+  readonly #events: LogEvents
+  #room: Room
   #last: Said | null = null
+  #notice: { readonly row: HTMLLIElement; count: number; last: string } | null = null
   /** The reader is at the end, and new lines keep it in sight; else they only say that they are there. */
   #follows = true
-  #lastNotice: HTMLLIElement | null = null
 
-  constructor(parts: LogParts) {
-    this.#parts = parts
-    parts.fresh.addEventListener('click', () => this.#toEnd())
-    parts.scroll.addEventListener('scroll', () => {
-      const { scrollHeight, scrollTop, clientHeight } = parts.scroll
+  constructor(room: Room, files: FileViews, events: LogEvents) {
+    this.#room = room
+    this.#files = files
+    this.#events = events
+    this.#fresh.addEventListener('click', () => {
+      this.toEnd()
+      // The button goes away under the finger that pressed it.
+      this.#scroll.focus({ preventScroll: true })
+    })
+    this.#scroll.addEventListener('scroll', () => {
+      const { scrollHeight, scrollTop, clientHeight } = this.#scroll
       this.#follows = scrollHeight - scrollTop - clientHeight < NEAR_END_PX
-      if (this.#follows) parts.fresh.hidden = true
+      if (this.#follows) this.#reachedEnd()
     })
     // A phone's keyboard or a long draft takes room from below: the end stays in sight.
-    new ResizeObserver(() => {
-      if (this.#follows) this.#toEnd()
-    }).observe(parts.scroll)
+    new ResizeObserver(() => this.settle()).observe(this.#scroll)
   }
 
-  /** For another room. */
-  clear(): void {
-    this.#parts.lines.replaceChildren()
-    this.#parts.outgoing.replaceChildren()
-    this.#outgoing.clear()
-    this.#shown = new Set()
+  get follows(): boolean {
+    return this.#follows
+  }
+
+  /** All of a room. */
+  show(room: Room): void {
+    this.#room = room
+    this.#draw()
+    const mark = this.#lines.querySelector('.new')
+    const startsUnread = mark !== null && room.unread > 0
+    this.toEnd()
+    // What is unread begins at the top, if it is more than a page of it.
+    if (startsUnread) mark.scrollIntoView({ block: 'start' })
+  }
+
+  /** The room has older lines now: what is read stays where it is. */
+  showOlder(): void {
+    const fromEnd = this.#scroll.scrollHeight - this.#scroll.scrollTop
+    this.#draw()
+    this.#scroll.scrollTop = this.#scroll.scrollHeight - fromEnd
+  }
+
+  #draw(): void {
+    this.#lines.replaceChildren()
     this.#last = null
-    this.#lastNotice = null
-    this.#follows = true
-    this.#parts.fresh.hidden = true
+    this.#notice = null
+    for (const said of this.#room.lines) this.#add(said)
+    this.#ends()
   }
 
-  /** @returns false where it is shown already */
-  said(said: Said, own: boolean): boolean {
-    const key = `${said.from}/${said.ref}`
-    if (this.#shown.has(key)) return false
-    this.#shown.add(key)
-    if (own) this.#settled(said.ref)
-    const row = lineOf(said, own)
-    row.dataset.key = key
-    const last = this.#last
-    row.classList.toggle('more', last?.from === said.from && said.at - last.at < TOGETHER_MS)
-    this.#last = said
-    this.#lastNotice = null
-    this.#append(this.#parts.lines, row)
-    this.#trim()
-    return true
+  said(said: Said): void {
+    this.#add(said)
+    this.#ends()
+    // Of a long day: the room itself has forgotten those lines.
+    while (this.#lines.childElementCount > ROWS_MAX) this.#lines.firstElementChild?.remove()
+    this.settle()
+    this.showFresh()
   }
 
-  /** Something that happened, in one line; not twice in a row. */
-  notice(text: string): void {
-    if (this.#lastNotice?.textContent === text) return
-    const row = document.createElement('li')
-    row.className = 'notice'
-    row.dir = 'auto'
-    row.textContent = text
-    this.#lastNotice = row
-    this.#last = null
-    this.#append(this.#parts.lines, row)
-    this.#trim()
-  }
-
-  sending(said: Said): void {
-    const row = lineOf(said, true)
-    row.classList.add('pending', 'more')
-    this.#outgoing.set(said.ref, row)
-    this.#follows = true
-    this.#append(this.#parts.outgoing, row)
-  }
-
-  /** The message stays, with the reason: its author may copy it. */
-  failed(ref: string, error: unknown): void {
-    const row = this.#outgoing.get(ref)
-    if (!row) return
-    const fate = document.createElement('span')
-    fate.className = 'fate'
-    fate.textContent = fateWords(error)
-    row.classList.replace('pending', 'failed')
-    row.append(fate)
-    if (this.#follows) this.#toEnd()
-  }
-
-  #settled(ref: string): void {
-    this.#outgoing.get(ref)?.remove()
-    this.#outgoing.delete(ref)
-  }
-
-  #append(list: HTMLOListElement, row: HTMLLIElement): void {
-    list.append(row)
-    if (this.#follows) this.#toEnd()
-    else this.#parts.fresh.hidden = false
-  }
-
-  #toEnd(): void {
-    this.#follows = true
-    this.#parts.scroll.scrollTop = this.#parts.scroll.scrollHeight
-    this.#parts.fresh.hidden = true
-  }
-
-  #trim(): void {
-    const { lines } = this.#parts
-    while (lines.childElementCount > LINES_MAX) {
-      const oldest = lines.firstElementChild as HTMLElement
-      if (oldest.dataset.key !== undefined) this.#shown.delete(oldest.dataset.key)
-      oldest.remove()
+  /** Something that happened; not twice in a row. */
+  happened(text: string): void {
+    const notice = this.#notice
+    if (notice?.last === text) return
+    if (notice && notice.count < NOTICES_TOGETHER) {
+      notice.row.append(' · ', text)
+      notice.count += 1
+      notice.last = text
+    } else {
+      const row = make('li', 'notice', text)
+      row.dir = 'auto'
+      this.#notice = { row, count: 1, last: text }
+      this.#last = null
+      this.#lines.append(row)
     }
+    this.#ends()
+    this.settle()
+  }
+
+  /** The mark went, or the stage of the room changed. */
+  update(): void {
+    if (this.#room.mark === null) this.#lines.querySelector('.new')?.remove()
+    this.#ends()
+    this.showFresh()
+  }
+
+  toEnd(): void {
+    this.#follows = true
+    this.#scroll.scrollTop = this.#scroll.scrollHeight
+    this.#reachedEnd()
+  }
+
+  /** Keeps the end in sight, where it was. */
+  settle(): void {
+    if (this.#follows) this.#scroll.scrollTop = this.#scroll.scrollHeight
+  }
+
+  showFresh(): void {
+    const { unread } = this.#room
+    this.#fresh.hidden = this.#follows
+    this.#fresh.textContent = unread > 0 ? `${counted(unread, 'new message')} ↓` : 'To the end ↓'
+  }
+
+  #reachedEnd(): void {
+    this.#fresh.hidden = true
+    this.#events.reachedEnd()
+  }
+
+  #add(said: Said): void {
+    const key = keyOf(said)
+    const row = lineOf(said, this.#events.isOwn(said.from), this.#files)
+    row.dataset.key = key
+    if (!this.#last && this.#notice === null && this.#lines.childElementCount === 0)
+      this.#lines.append(dayOf(said.at))
+    else if (this.#last && !isSameDay(this.#last.at, said.at)) this.#lines.append(dayOf(said.at))
+    const isMarked = key === this.#room.mark
+    if (isMarked) {
+      this.#lines.querySelector('.new')?.remove()
+      this.#lines.append(make('li', 'new', 'New'))
+    }
+    row.classList.toggle('more', !isMarked && isTogether(said, this.#last))
+    this.#last = said
+    this.#notice = null
+    this.#lines.append(row)
+  }
+
+  /** What stands above the first line, or instead of it. */
+  #ends(): void {
+    const { stage, earlier, lines } = this.#room
+    const isEmpty = lines.length === 0
+    this.#empty.hidden = !isEmpty
+    if (isEmpty) {
+      const { title, text } = emptyWords(this.#room)
+      part('empty-title', HTMLElement).textContent = title
+      part('empty-text', HTMLElement).textContent = text
+    }
+    const kind = isEmpty || stage.kind !== 'in' ? '' : earlier
+    if (this.#top.dataset.kind === kind) return
+    this.#top.dataset.kind = kind
+    if (kind === 'more')
+      this.#top.replaceChildren(button('quiet', 'Earlier messages', () => this.#events.wantsOlder()))
+    else this.#top.replaceChildren(make('p', '', TOP_WORDS[kind]))
   }
 }
 
-function lineOf(said: Said, own: boolean): HTMLLIElement {
-  const row = document.createElement('li')
-  row.className = `line ${hueOf(said.name)}`
-  row.classList.toggle('own', own)
-  const by = document.createElement('div')
-  by.className = 'by'
-  const name = document.createElement('b')
-  name.dir = 'auto'
-  name.textContent = said.name
-  const time = document.createElement('time')
-  const at = new Date(said.at)
-  time.dateTime = at.toISOString()
-  time.textContent = at.toLocaleTimeString([], { hour: '2-digit', minute: '2-digit' })
-  by.append(name, time)
-  const text = document.createElement('p')
-  text.dir = 'auto'
-  text.textContent = said.text
-  row.append(by, text)
-  return row
+const TOP_WORDS = {
+  '': '',
+  none: 'The room begins here.',
+  forgotten: 'What was said before is no longer kept.',
+}
+
+function emptyWords({ name, stage }: Room): { title: string; text: string } {
+  switch (stage.kind) {
+    case 'entering':
+      return { title: `Entering ${name}…`, text: '' }
+    case 'in':
+      return {
+        title: `Nothing has been said in ${name} yet`,
+        text: 'Say the first word, or open this page in a second window and talk to yourself.',
+      }
+    case 'failed':
+      return { title: `${name} cannot be entered`, text: stage.reason }
+  }
 }

@@ -1,216 +1,169 @@
-/** The chat's page: one client, one room at a time. */
-import { connect, type Member } from '../../client/index.ts'
-import type { Public, Said, ToClient, ToServer } from '../events.ts'
-import { Log } from './log.ts'
-import { People } from './people.ts'
-import { backWords, codeOf, type LinkWords, linkWords, reasonOf, roomIn } from './words.ts'
+/** The chat's page: its forms and buttons, and what it keeps in the browser. */
+import type { Settings } from '../events.ts'
+import { Chat, type PageSettings } from './chat.ts'
+import { measured } from './file-view.ts'
+import { Panels } from './panels.ts'
+import { onSubmit, part } from './parts.ts'
+import { Rooms } from './rooms.ts'
+import { Uploads } from './uploads.ts'
+import { codeOf, reasonOf, roomIn } from './words.ts'
 
-const ENTER_AGAIN_MS = 2000
-const BACK_SHOWN_MS = 5000
 const NAME_KEY = 'limpet-name'
 
-const parts = {
-  title: part('title', HTMLHeadingElement),
-  link: part('link', HTMLElement),
-  toggle: part('toggle', HTMLButtonElement),
-  composer: part('composer', HTMLFormElement),
-  text: part('text', HTMLTextAreaElement),
-  naming: part('naming', HTMLFormElement),
-  name: part('name', HTMLInputElement),
-  moving: part('moving', HTMLFormElement),
-  wanted: part('wanted', HTMLInputElement),
-  side: part('side', HTMLElement),
-  cut: part('cut', HTMLButtonElement),
-}
 const storage = localStorageOrNull()
-/** As the server knows it, or will: the input may hold a half-typed one. */
-let nick = storage?.getItem(NAME_KEY) ?? ''
-parts.name.value = nick
+const settings = settingsIn(document.documentElement.dataset)
+const rooms = new Rooms(storage, roomIn(location.hash))
 
-// A closed or reloaded page leaves the room now, not after its grace. Added before the client adds its own listener,
+// A closed or reloaded page leaves its rooms now, not after its grace. Added before the client adds its own listener,
 // which drops the link: a window's events reach its listeners in the order they were added, capturing or not.
-addEventListener('pagehide', ({ persisted }) => persisted || client.close())
-
-const client = connect<ToServer, ToClient>(
-  new URL(document.documentElement.dataset.path ?? '/api/', location.href),
-  { auth: () => ({ nick }) },
-)
-
-/** All session ids this page has had: after a discontinuity the old lines are still its own. */
-const ownIds = new Set<string>()
-const isOwn = (id: string): boolean => ownIds.has(id)
-const log = new Log({
-  scroll: part('scroll', HTMLElement),
-  lines: part('lines', HTMLOListElement),
-  outgoing: part('outgoing', HTMLOListElement),
-  fresh: part('fresh', HTMLButtonElement),
+addEventListener('pagehide', ({ persisted }) => {
+  rooms.save()
+  if (!persisted) chat.client.close()
 })
-const people = new People(part('people', HTMLUListElement), part('count', HTMLElement), isOwn)
+document.addEventListener('visibilitychange', () => rooms.save())
 
-let room = ''
-let entries = 0
-/** Lines of the room that come before its history has; null once the history is shown. */
-let early: Said[] | null = null
-/** Messages of others since the link came back; null while nothing is being caught up. */
-let caughtUp: number | null = null
-let resumes = 0
-let backTimer: ReturnType<typeof setTimeout> | undefined
+const chat = new Chat(rooms, settings, storage?.getItem(NAME_KEY) ?? '')
+const { client } = chat
+const panels = new Panels()
 
-// The room.
+// Messages.
 
-async function enter(wanted: string): Promise<void> {
-  const entry = ++entries
-  if (wanted !== room) log.clear()
-  room = wanted
-  early = []
-  parts.title.textContent = `# ${room}`
-  document.title = `#${room} · limpet`
-  const answer = client.emitWithAck('enter', room)
-  try {
-    await people.renew(answer.then(({ members }) => members))
-    const { history } = await answer
-    if (entry !== entries) return
-    if (client.id !== null) took(client.id)
-    for (const said of [...history, ...early]) log.said(said, isOwn(said.from))
-    early = null
-  } catch (error) {
-    if (entry !== entries) return
-    const code = codeOf(error)
-    // The session was lost on the way: `discontinuity` enters again.
-    if (code === 'not_delivered' || code === 'unknown') return
-    log.notice(`This room could not be entered: ${reasonOf(error)}`)
-    if (code === 'room_invalid' || client.state === 'closed') return
-    setTimeout(() => entry === entries && void enter(room), ENTER_AGAIN_MS)
-  }
-}
+const text = part('text', HTMLTextAreaElement)
 
-/** The id this page has now, and the name the server took it by: a guest's was made there. */
-function took(id: string): void {
-  ownIds.add(id)
-  const name = people.nameOf(id)
-  if (name === undefined) return
-  named(name)
-  if (document.activeElement !== parts.name) parts.name.value = name
-}
-
-function named(name: string): void {
-  nick = name
-  storage?.setItem(NAME_KEY, name)
-}
-
-client.on('said', (said) => {
-  if (said.room !== room) return
-  if (early) early.push(said)
-  else if (log.said(said, isOwn(said.from)) && caughtUp !== null && !isOwn(said.from)) caughtUp += 1
+onSubmit(part('composer', HTMLFormElement), () => {
+  const words = text.value.trim()
+  if (words === '') return
+  const ref = newRef()
+  const room = rooms.current.name
+  const sent = client.emitWithAck('say', room, words, ref)
+  const said = { room, from: client.id ?? '', name: chat.nick, ref, text: words, at: Date.now(), file: null }
+  chat.outgoing.sending(said)
+  chat.spoke()
+  sent.catch((error: unknown) => chat.outgoing.failed(ref, error))
+  text.value = ''
 })
-client.on('joined', (where, member) => changed(where, 'here', member, `${member.data.name} arrived`))
-client.on('left', (where, member) => changed(where, 'gone', member, `${member.data.name} left`))
-client.on('updated', (where, member) => {
-  changed(where, 'here', member, `${people.nameOf(member.id) ?? 'Somebody'} is now ${member.data.name}`)
-})
-
-function changed(where: string, kind: 'here' | 'gone', { id, data }: Member<Public>, words: string): void {
-  if (where !== room) return
-  people.change(kind, { id, name: data.name })
-  if (id !== client.id) log.notice(words)
-}
-
-// The link.
-
-function showLink(words: LinkWords = linkWords(client.state, navigator.onLine)): void {
-  clearTimeout(backTimer)
-  parts.link.textContent = words.text
-  parts.link.dataset.tone = words.tone
-}
-
-client.on('state', () => showLink())
-addEventListener('online', () => showLink())
-addEventListener('offline', () => showLink())
-
-client.on('resume', async ({ samePage }) => {
-  const mine = ++resumes
-  caughtUp ??= 0
-  // The answer stands behind everything that was missed: both leave from the session's one outbox.
-  const isKnown = await people.renew(client.emitWithAck('who')).then(
-    () => samePage,
-    () => false,
-  )
-  // The link was lost again meanwhile: the later resume goes on counting.
-  if (mine !== resumes) return
-  if (isKnown && client.state === 'connected') {
-    showLink(backWords(caughtUp))
-    backTimer = setTimeout(() => showLink(), BACK_SHOWN_MS)
-  }
-  caughtUp = null
-})
-client.on('discontinuity', ({ code }) => {
-  log.notice(`A new session began (${code}).`)
-  void enter(room)
-})
-client.on('close', ({ reason }) => log.notice(`The session is over: ${reason}`))
-
-parts.cut.addEventListener('click', () => client.cutLink())
-
-// The forms.
-
-onSubmit(parts.composer, () => {
-  const text = parts.text.value.trim()
-  if (text === '') return
-  const ref = randomRef()
-  const sent = client.emitWithAck('say', text, ref)
-  log.sending({ room, from: client.id ?? '', name: nick, ref, text, at: Date.now() })
-  sent.catch((error: unknown) => log.failed(ref, error))
-  parts.text.value = ''
-})
-parts.text.addEventListener('keydown', (event) => {
+text.addEventListener('keydown', (event) => {
   // Enter that ends the composition of a character is not the Enter that sends.
   if (event.key !== 'Enter' || event.shiftKey || event.isComposing) return
   event.preventDefault()
-  parts.composer.requestSubmit()
+  text.form?.requestSubmit()
+})
+text.addEventListener('input', () => {
+  if (text.value.trim() !== '' && chat.typing.tells()) client.volatile.emit('typing', rooms.current.name)
 })
 
-onSubmit(parts.naming, async () => {
+// Files.
+
+const sender = {
+  part: (index: number, bytes: Uint8Array) => client.emitWithAck('part', index, bytes),
+  share: (room: string, ref: string, name: string, picture: Awaited<ReturnType<typeof measured>>) =>
+    client.emitWithAck('share', room, ref, name, picture),
+  measure: measured,
+}
+const uploads = new Uploads(sender, settings, newRef, {
+  progress: (ref, share) => chat.outgoing.progress(ref, share),
+  failed: (ref, error) => {
+    chat.sentFiles.delete(ref)
+    chat.outgoing.failed(ref, error)
+  },
+  sent: (ref, bytes) => chat.sentFiles.set(ref, bytes),
+})
+
+function send(files: Iterable<File>): void {
+  const room = rooms.current.name
+  for (const file of files) {
+    const added = uploads.add(room, file)
+    if (added.ok) chat.outgoing.uploading(room, added)
+    else chat.notices.say(added.reason)
+  }
+  chat.spoke()
+}
+
+const file = part('file', HTMLInputElement)
+part('attach', HTMLButtonElement).addEventListener('click', () => file.click())
+file.addEventListener('change', () => {
+  send(file.files ?? [])
+  file.value = ''
+})
+text.addEventListener('paste', (event) => {
+  const { files } = event.clipboardData ?? { files: [] }
+  if (files.length === 0) return
+  event.preventDefault()
+  send(files)
+})
+addEventListener('dragover', (event) => event.preventDefault())
+addEventListener('drop', (event) => {
+  event.preventDefault()
+  send(event.dataTransfer?.files ?? [])
+})
+
+// The name.
+
+const name = part('name', HTMLInputElement)
+name.value = chat.nick
+chat.named = (taken) => {
+  storage?.setItem(NAME_KEY, taken)
+  // It may hold a half-typed one.
+  if (document.activeElement !== name) name.value = taken
+}
+onSubmit(part('naming', HTMLFormElement), async () => {
   try {
-    named(await client.emitWithAck('nick', parts.name.value))
-    parts.name.value = nick
+    chat.nick = await client.emitWithAck('nick', name.value)
+    name.value = chat.nick
+    storage?.setItem(NAME_KEY, chat.nick)
   } catch (error) {
-    log.notice(`The name was not changed: ${reasonOf(error)}`)
+    chat.notices.say(`The name was not changed: ${reasonOf(error)}`)
   }
 })
 
-onSubmit(parts.moving, () => {
-  location.hash = encodeURIComponent(parts.wanted.value.trim())
-  parts.wanted.value = ''
-  openSide(false)
-  parts.text.focus()
+// The rooms.
+
+const wanted = part('wanted', HTMLInputElement)
+onSubmit(part('moving', HTMLFormElement), () => {
+  const room = wanted.value.trim()
+  wanted.value = ''
+  if (room === rooms.current.name) moved()
+  else location.hash = encodeURIComponent(room)
 })
-addEventListener('hashchange', () => void enter(roomIn(location.hash)))
+addEventListener('hashchange', moved)
 
-function openSide(open: boolean): void {
-  parts.side.classList.toggle('open', open)
-  parts.toggle.setAttribute('aria-expanded', String(open))
-}
-parts.toggle.addEventListener('click', () => openSide(!parts.side.classList.contains('open')))
-addEventListener('keydown', (event) => {
-  if (event.key !== 'Escape' || !parts.side.classList.contains('open')) return
-  openSide(false)
-  parts.toggle.focus()
-})
-
-showLink()
-void enter(roomIn(location.hash))
-
-function onSubmit(form: HTMLFormElement, act: () => unknown): void {
-  form.addEventListener('submit', (event) => {
-    event.preventDefault()
-    act()
-  })
+function moved(): void {
+  panels.close()
+  rooms.current.draft = text.value
+  chat.show(roomIn(location.hash))
+  composeFor(rooms.current.name)
+  text.focus()
 }
 
-function part<T extends HTMLElement>(name: string, kind: new () => T): T {
-  const found = document.querySelector(`[data-part="${name}"]`)
-  if (!(found instanceof kind)) throw new Error(`the page has no part named ${name}`)
-  return found
+function composeFor(room: string): void {
+  text.value = rooms.current.draft
+  text.placeholder = `Message to ${room}`
+  text.ariaLabel = text.placeholder
+}
+composeFor(rooms.current.name)
+
+// To watch a session survive.
+
+part('cut', HTMLButtonElement).addEventListener('click', () => client.cutLink())
+const kill = part('kill', HTMLButtonElement)
+kill.hidden = !settings.demo
+part('demo', HTMLElement).hidden = !settings.demo
+kill.addEventListener('click', async () => {
+  kill.disabled = true
+  try {
+    await client.emitWithAck('kill')
+    chat.happened('Your worker was killed: the session went on in another process.')
+  } catch (error) {
+    if (codeOf(error) !== 'unknown') chat.notices.say(reasonOf(error))
+  }
+  kill.disabled = false
+})
+
+part('skip', HTMLButtonElement).addEventListener('click', () => text.focus())
+
+function settingsIn({ path = '/api/', fileBytes, partBytes, demo }: DOMStringMap): PageSettings {
+  const sizes: Omit<Settings, 'demo'> = { fileBytes: Number(fileBytes), partBytes: Number(partBytes) }
+  return { path, ...sizes, demo: demo === 'on' }
 }
 
 /** Reading the property throws where the browser blocks storage. */
@@ -223,7 +176,7 @@ function localStorageOrNull(): Storage | null {
 }
 
 /** `crypto.randomUUID` is missing on plain http, where this chat is tried first. */
-function randomRef(): string {
+function newRef(): string {
   return Array.from(crypto.getRandomValues(new Uint8Array(8)), (byte) =>
     byte.toString(16).padStart(2, '0'),
   ).join('')

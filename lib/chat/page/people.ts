@@ -1,72 +1,59 @@
 import type { Person } from '../events.ts'
-import { hueOf } from './words.ts'
+import type { Members } from './members.ts'
+import { make, part } from './parts.ts'
+import { counted, hueOf, initialOf } from './words.ts'
 
-type Change = { readonly kind: 'here' | 'gone'; readonly person: Person }
-
-/** The member list: an answer of the server, kept up to date by what the room tells. */
+/** The member list of the room that is shown. */
 export class People {
-  readonly #list: HTMLUListElement
-  readonly #count: HTMLElement
+  readonly #list = part('people', HTMLUListElement)
+  readonly #count = part('count', HTMLElement)
+  readonly #heading = part('here', HTMLElement)
   readonly #isOwn: (id: string) => boolean
-  #here = new Map<string, string>()
-  /** What was told while an answer was on its way: the answer may be older than that. */
-  readonly #since = new Set<Change[]>()
-  #showing = false
+  #members: Members | null = null
+  #drawing = false
 
-  constructor(list: HTMLUListElement, count: HTMLElement, isOwn: (id: string) => boolean) {
-    this.#list = list
-    this.#count = count
+  constructor(isOwn: (id: string) => boolean) {
     this.#isOwn = isOwn
   }
 
-  /** Rejects with what the question was rejected with; the list then stays as it is. */
-  async renew(question: Promise<readonly Person[]>): Promise<void> {
-    const since: Change[] = []
-    this.#since.add(since)
-    try {
-      this.#here = new Map((await question).map(({ id, name }) => [id, name]))
-    } finally {
-      this.#since.delete(since)
-    }
-    for (const change of since) this.#apply(change)
-    this.#show()
-  }
-
-  change(kind: Change['kind'], person: Person): void {
-    for (const since of this.#since) since.push({ kind, person })
-    this.#apply({ kind, person })
-    this.#show()
-  }
-
-  nameOf(id: string): string | undefined {
-    return this.#here.get(id)
-  }
-
-  #apply({ kind, person }: Change): void {
-    if (kind === 'here') this.#here.set(person.id, person.name)
-    else this.#here.delete(person.id)
-  }
-
   /** Once per frame: a crowd that arrives at once is one new list. */
-  #show(): void {
-    if (this.#showing) return
-    this.#showing = true
+  show(members: Members): void {
+    this.#members = members
+    if (this.#drawing) return
+    this.#drawing = true
     requestAnimationFrame(() => {
-      this.#showing = false
-      const rows = [...this.#here].sort((a, b) => a[1].localeCompare(b[1]) || (a[0] < b[0] ? -1 : 1))
-      this.#count.textContent = String(rows.length)
-      this.#list.replaceChildren(...rows.map(([id, name]) => this.#row(id, name)))
+      this.#drawing = false
+      this.#draw()
     })
   }
 
-  #row(id: string, name: string): HTMLLIElement {
-    const row = document.createElement('li')
-    row.classList.add(hueOf(name))
-    row.classList.toggle('own', this.#isOwn(id))
-    const text = document.createElement('span')
+  #draw(): void {
+    const people = this.#members?.list() ?? []
+    this.#count.textContent = String(people.length)
+    this.#heading.textContent = `${counted(people.length, 'person').replace('persons', 'people')} here`
+    // Rows are kept where nothing changed: a list that is read aloud, or scrolled, is not taken away.
+    const kept = new Map([...this.#list.children].map((row) => [(row as HTMLElement).dataset.row ?? '', row]))
+    const rows = people.map((person) => kept.get(this.#keyOf(person)) ?? this.#row(person))
+    if (rows.length !== this.#list.childElementCount || rows.some((row, i) => this.#list.children[i] !== row))
+      this.#list.replaceChildren(...rows)
+  }
+
+  #keyOf({ id, name, away }: Person): string {
+    return JSON.stringify([id, name, away, this.#isOwn(id)])
+  }
+
+  #row(person: Person): HTMLLIElement {
+    const { id, name, away } = person
+    const row = make('li', `person ${hueOf(name)}`)
+    row.dataset.row = this.#keyOf(person)
+    row.dataset.away = String(away)
+    const face = make('span', 'face', initialOf(name))
+    face.ariaHidden = 'true'
+    const text = make('span', 'name', name)
     text.dir = 'auto'
-    text.textContent = name
-    row.append(text)
+    row.append(face, text)
+    const state = [...(this.#isOwn(id) ? ['you'] : []), ...(away ? ['reconnecting'] : [])].join(', ')
+    if (state !== '') row.append(make('small', '', state))
     return row
   }
 }

@@ -8,18 +8,24 @@ export interface LinkWords {
   readonly tone: 'good' | 'wait' | 'bad'
 }
 
-/** @param online what the browser says of its network: it knows of a pulled cable before any timeout does */
-export function linkWords(state: LinkState, online: boolean): LinkWords {
+/**
+ * @param online what the browser says of its network: it knows of a pulled cable before any timeout does
+ * @param retryInMs until the next try; null while one is under way
+ */
+export function linkWords(state: LinkState, online: boolean, retryInMs: number | null = null): LinkWords {
   if (state === 'closed') return { text: 'over: reload to begin again', tone: 'bad' }
   if (state === 'connected') return { text: 'connected', tone: 'good' }
   if (!online) return { text: 'you are offline', tone: 'bad' }
-  return { text: state === 'connecting' ? 'connecting…' : 'reconnecting…', tone: 'wait' }
+  const what = state === 'connecting' ? 'connecting' : 'reconnecting'
+  // Less than that is over before it is read.
+  if (retryInMs === null || retryInMs < 500) return { text: `${what}…`, tone: 'wait' }
+  return { text: `${what} in ${Math.ceil(retryInMs / 1000)} s`, tone: 'wait' }
 }
 
 /** @param caughtUp messages of others that came while the link was away */
 export function backWords(caughtUp: number): LinkWords {
   if (caughtUp === 0) return { text: 'back: nothing missed', tone: 'good' }
-  return { text: `back: ${caughtUp} ${caughtUp === 1 ? 'message' : 'messages'} caught up`, tone: 'good' }
+  return { text: `back: ${counted(caughtUp, 'message')} caught up`, tone: 'good' }
 }
 
 /** What became of a message whose sending failed. */
@@ -38,6 +44,32 @@ export function reasonOf(error: unknown): string {
   return error instanceof Error ? error.message : String(error)
 }
 
+export function typingWords(names: readonly string[]): string {
+  const [first, second, ...more] = names
+  if (first === undefined) return ''
+  if (second === undefined) return `${first} is typing…`
+  return more.length === 0 ? `${first} and ${second} are typing…` : `${names.length} people are typing…`
+}
+
+/** `4 messages`, `1 message`. */
+export function counted(count: number, thing: string): string {
+  return `${count} ${thing}${count === 1 ? '' : 's'}`
+}
+
+/** `712 B`, `34 kB`, `1.2 MB`: of 1000, as file managers count. */
+export function sizeWords(bytes: number): string {
+  if (bytes < 1000) return `${bytes} B`
+  if (bytes < 999_500) return `${Math.round(bytes / 1000)} kB`
+  return `${(bytes / 1_000_000).toFixed(1)} MB`
+}
+
+export function ageWords(ms: number): string {
+  const minutes = Math.floor(ms / 60_000)
+  if (minutes < 1) return 'under a minute'
+  if (minutes < 60) return `${minutes} min`
+  return `${Math.floor(minutes / 60)} h ${minutes % 60} min`
+}
+
 /** `#tide%20pool` → `tide pool`; without a name it is the lobby. */
 export function roomIn(hash: string): string {
   const raw = hash.replace(/^#/, '')
@@ -50,9 +82,15 @@ export function roomIn(hash: string): string {
   return name.trim().slice(0, ROOM_MAX).trim() || 'lobby'
 }
 
-/** One of the eight colours of style.css, the same for a name on every page. */
+/** One of the eight colours of colours.css, the same for a name on every page. */
 export function hueOf(name: string): string {
   let sum = 0
   for (let i = 0; i < name.length; i++) sum = (sum * 31 + name.charCodeAt(i)) >>> 0
   return `hue-${sum % 8}`
+}
+
+/** What stands for a name where there is room for one character: whole, whatever it is made of. */
+export function initialOf(name: string): string {
+  const [first] = new Intl.Segmenter().segment(name.trim())
+  return (first?.segment ?? '?').toLocaleUpperCase()
 }
