@@ -8,6 +8,7 @@ import { Rooms } from './rooms.ts'
 import { Uploads } from './uploads.ts'
 import { codeOf, reasonOf, roomIn } from './words.ts'
 
+const PLACEHOLDER_ROOM_MAX = 20
 const NAME_KEY = 'limpet-name'
 
 const storage = localStorageOrNull()
@@ -137,8 +138,9 @@ function moved(): void {
 
 function composeFor(room: string): void {
   text.value = rooms.current.draft
-  text.placeholder = `Message to ${room}`
-  text.ariaLabel = text.placeholder
+  text.ariaLabel = `Message to ${room}`
+  // A long one would make the field grow.
+  text.placeholder = room.length > PLACEHOLDER_ROOM_MAX ? 'Message' : text.ariaLabel
 }
 composeFor(rooms.current.name)
 
@@ -146,8 +148,7 @@ composeFor(rooms.current.name)
 
 part('cut', HTMLButtonElement).addEventListener('click', () => client.cutLink())
 const kill = part('kill', HTMLButtonElement)
-kill.hidden = !settings.demo
-part('demo', HTMLElement).hidden = !settings.demo
+for (const element of document.querySelectorAll<HTMLElement>('[data-demo]')) element.hidden = !settings.demo
 kill.addEventListener('click', async () => {
   kill.disabled = true
   try {

@@ -10,6 +10,7 @@ export class SessionCard {
   readonly #missed = part('missed', HTMLElement)
   readonly #lost = part('lost', HTMLElement)
   readonly #worker = part('worker', HTMLElement)
+  readonly #survived = part('survived', HTMLElement)
   #since: number | null = null
   #linkCount = 0
   #missedCount = 0
@@ -46,10 +47,9 @@ export class SessionCard {
 
   /** @param worker a process, in demo mode */
   livesIn(worker: number): void {
-    this.#workers.delete(worker)
     this.#workers.add(worker)
-    const before = this.#workers.size - 1
-    this.#worker.textContent = before === 0 ? `process ${worker}` : `process ${worker}, ${before} before`
+    this.#worker.textContent = String(worker)
+    this.#survived.textContent = String(this.#workers.size - 1)
   }
 
   #show(): void {

@@ -1,0 +1,286 @@
+/** The built-in chat in a real browser: Ann at a desk, Bob on a phone, on different workers; one server for all cases. */
+import { randomBytes } from 'node:crypto'
+import t from 'tap'
+import { launchBrowser } from '../support/browser.ts'
+import { focusables, Person, pngOf, SECONDS } from '../support/chat-person.ts'
+import { Cluster } from '../support/cluster.ts'
+import { nothingLeft } from '../support/nothing-left.ts'
+import { startProxy } from '../support/proxy.ts'
+import { until } from '../support/until.ts'
+
+const PAYLOAD = 4_194_304
+const ARGS = ['--demo', '--ping-interval-ms', '500', '--ping-timeout-ms', '500']
+
+const launched = await launchBrowser()
+const skip = launched.browser === null ? launched.reason : false
+
+t.test('the chat', { skip, bail: true }, async (t) => {
+  const browser = launched.browser!
+  t.teardown(() => browser.close())
+  const cluster = new Cluster({ args: ARGS })
+  t.teardown(() => cluster.stop())
+  await cluster.ready()
+  const proxy = await startProxy(cluster.port)
+  t.teardown(() => proxy.stop())
+  const on = (slot: number) => (segment: string) => cluster.slotOf(segment) === slot
+  const ann = await Person.arrive(browser, `${cluster.url}/#reef`, { name: 'Ann', width: 1280, fits: on(0) })
+  const bob = await Person.arrive(browser, `${proxy.url}/#reef`, { name: 'Bob', width: 390, fits: on(1) })
+  const both = [ann, bob]
+
+  await t.test('names and presence', async (t) => {
+    await ann.person('Bob').waitFor(SECONDS)
+    t.equal(await ann.part('here').innerText(), '2 people here')
+    t.equal(await bob.part('count').innerText(), '2')
+    await ann.part('name').fill('Annika')
+    await ann.part('name').press('Enter')
+    await bob.page.getByText('Ann is now Annika').waitFor(SECONDS)
+    await ann.say('hello')
+    await bob.sees('hello')
+    t.equal(await bob.line('hello').locator('b').innerText(), 'Annika')
+  })
+
+  await t.test('a server out of reach: in words, and nothing is lost', async (t) => {
+    proxy.rules.plan = (connection) => connection.cut('rst')
+    proxy.cutAll('rst')
+    await bob.link(/reconnecting in \d+ s/)
+    await ann.person('Bob').getByText('reconnecting').waitFor(SECONDS)
+    for (const text of ['one', 'two', 'three', 'four']) await ann.say(text)
+    await ann.sees('four')
+    await bob.say('from the dark')
+    t.same(await bob.lines(), ['hello'], 'nothing came through')
+    proxy.rules.plan = null
+    await bob.link(/back: 4 messages caught up/)
+    await ann.sees('from the dark')
+    await bob.sees('from the dark')
+    const expected = ['hello', 'one', 'two', 'three', 'four', 'from the dark']
+    for (const person of both) t.same(await person.lines(), expected, 'each once, in one order')
+    t.equal(await bob.part('missed').textContent(), '4 messages')
+    await ann
+      .person('Bob')
+      .getByText('reconnecting')
+      .waitFor({ ...SECONDS, state: 'detached' })
+  })
+
+  await t.test('offline, and nothing moves when it is over', async (t) => {
+    await bob.page.context().setOffline(true)
+    await bob.link(/you are offline/)
+    await ann.say('you there?')
+    await ann.sees('you there?')
+    for (const person of both) await person.shifts()
+    await bob.page.context().setOffline(false)
+    await bob.link(/back: 1 message caught up/)
+    await bob.press('cut')
+    await bob.link(/back: nothing missed/)
+    await ann.press('cut')
+    await ann.link(/back: nothing missed/)
+    await ann
+      .part('rtt')
+      .getByText(/^[\d.]+ ms$/)
+      .waitFor(SECONDS)
+    for (const person of both) t.same(await person.shifts(), [])
+  })
+
+  await t.test('rooms, and what is unread in them', async (t) => {
+    await ann.part('wanted').fill('harbour')
+    await ann.part('wanted').press('Enter')
+    await ann.page.getByText('Nothing has been said in harbour yet').waitFor(SECONDS)
+    await bob.joins('harbour')
+    await bob.joins('reef')
+    for (const text of ['first', 'second', 'third']) await ann.say(text)
+    await bob.page.waitForFunction(() => document.title === '(3) #reef · limpet', undefined, SECONDS)
+    t.equal(await bob.part('elsewhere').innerText(), '3')
+    await bob.part('rooms-toggle').click()
+    t.match(await bob.room('harbour').getByRole('link').innerText(), /harbour\s+3\s+unread messages/)
+    await bob.room('harbour').getByRole('link').click()
+    await bob.sees('third')
+    t.equal(await bob.page.locator('li.new + li').locator('p').innerText(), 'first', 'the mark')
+    await bob.page.waitForFunction(() => document.title === '#harbour · limpet', undefined, SECONDS)
+
+    // What comes while the page is closed is unread on the next one.
+    await bob.page.close()
+    await ann.page.getByText('Bob left').waitFor(SECONDS)
+    await ann.say('while you were gone')
+    await ann.sees('while you were gone')
+    await bob.open(`${proxy.url}/#reef`)
+    await bob.sees('you there?')
+    await bob.page.waitForFunction(() => document.title === '(1) #reef · limpet', undefined, SECONDS)
+    await bob.joins('harbour')
+    t.equal(await bob.page.locator('li.new + li').locator('p').innerText(), 'while you were gone')
+
+    await ann.joins('reef')
+    await ann.room('harbour').getByRole('button', { name: 'Leave harbour' }).click()
+    await bob.page.getByText('Annika left').waitFor(SECONDS)
+    await ann.room('harbour').waitFor({ ...SECONDS, state: 'detached' })
+  })
+
+  await t.test('who is typing', async (t) => {
+    await bob.joins('reef')
+    await bob.part('text').pressSequentially('Hm')
+    await ann.part('typing').getByText('Bob is typing…').waitFor(SECONDS)
+    await bob.part('text').press('Enter')
+    await ann.sees('Hm')
+    t.equal(await ann.part('typing').innerText(), '')
+  })
+
+  await t.test('files both ways, up to the largest, while links are cut', async (t) => {
+    for (const person of both) await person.joins('files')
+    await ann.send('red.png', await pngOf(ann.page, '#ff0000'))
+    await bob.page.locator('canvas[data-shown]').waitFor(SECONDS)
+    const pixel = await bob.page.locator('canvas').evaluate((canvas) => {
+      return [...(canvas as HTMLCanvasElement).getContext('2d')!.getImageData(150, 100, 1, 1).data]
+    })
+    t.same(pixel, [255, 0, 0, 255])
+
+    const large = randomBytes(PAYLOAD)
+    await bob.send('large.bin', large)
+    await bob.page.getByRole('progressbar', { name: 'Sending large.bin' }).waitFor(SECONDS)
+    await bob.press('cut')
+    await bob.link(/back/)
+    await ann.page.getByRole('button', { name: 'Save large.bin' }).waitFor(SECONDS)
+    const saving = ann.saved('large.bin')
+    await ann.press('cut')
+    t.ok((await saving).equals(large), 'every byte')
+
+    await ann.send('larger.bin', new Uint8Array(PAYLOAD + 1))
+    await ann
+      .part('alert')
+      .getByText(/larger\.bin .* is the most/)
+      .waitFor(SECONDS)
+    await ann.page.keyboard.press('Escape')
+    await ann
+      .part('alert')
+      .getByText(/larger/)
+      .waitFor({ ...SECONDS, state: 'detached' })
+    t.equal(await bob.page.locator('li[data-key] .file').count(), 2)
+  })
+
+  await t.test('what people write stays text, and files stay files', async (t) => {
+    const evil = '<img src=x onerror=alert(1)>'
+    for (const person of both) {
+      person.page.on('dialog', (dialog) => {
+        person.errors.push('a script of somebody ran')
+        void dialog.dismiss()
+      })
+    }
+    await bob.joins('<svg onload=alert(1)>')
+    await ann.joins('<svg onload=alert(1)>')
+    const elements = (person: Person) =>
+      person.page.locator('img, svg, script, iframe, object, embed').count()
+    const before = await elements(ann)
+    await bob.renames(evil)
+    await bob.say(`${evil}<script>alert(2)</script>`)
+    await ann.sees(`${evil}<script>alert(2)</script>`)
+    t.equal(await ann.line(evil).locator('b').innerText(), evil)
+    const svg = '<svg xmlns="http://www.w3.org/2000/svg" width="9" height="9" onload="alert(3)"/>'
+    await bob.send('<b>.svg', Buffer.from(svg))
+    await bob.send('page.png', Buffer.from('<!doctype html><script>alert(4)</script>'))
+    await ann.page.getByRole('button', { name: 'Save page.png' }).waitFor(SECONDS)
+    t.equal(String(await ann.saved('<b>.svg')), svg)
+    t.equal(await ann.page.locator('li[data-key] canvas').count(), 0)
+    t.equal(await elements(ann), before)
+    await bob.renames('Bob')
+  })
+
+  await t.test('links are cut while both talk: each message once, in one order', async (t) => {
+    for (const person of both) await person.joins('cuts')
+    for (let i = 0; i < 10; i++) {
+      if (i % 3 === 1) await bob.press('cut')
+      if (i % 4 === 2) await ann.press('cut')
+      await Promise.all([ann.say(`a${i}`), bob.say(`b${i}`)])
+    }
+    for (const person of both)
+      await until(async () => (await person.lines()).length === 20, 10_000, 'all lines')
+    const lines = await ann.lines()
+    t.same(await bob.lines(), lines)
+    for (const who of ['a', 'b'])
+      t.same(
+        lines.filter((line) => line.startsWith(who)),
+        Array.from({ length: 10 }, (_, i) => `${who}${i}`),
+      )
+    t.equal(await bob.part('lost').textContent(), 'nothing')
+  })
+
+  await t.test('a worker is killed: the session goes on in another process', async (t) => {
+    const worker = async (): Promise<string | null> => ann.part('worker').textContent()
+    await until(async () => /^\d+$/.test((await worker()) ?? ''), 10_000, 'the worker of Ann')
+    const before = await worker()
+    await ann.part('kill').click()
+    for (let i = 0; i < 5; i++) await Promise.all([ann.say(`k${i}`), bob.say(`l${i}`)])
+    await ann.page.getByText('Your worker was killed').waitFor(SECONDS)
+    for (const person of both)
+      await until(async () => (await person.lines()).length === 30, 10_000, 'all lines')
+    t.same(await ann.lines(), await bob.lines())
+    await until(async () => (await worker()) !== before, 10_000, 'another worker')
+    t.equal(await ann.part('survived').innerText(), '1')
+    t.equal(await ann.part('lost').innerText(), 'nothing')
+    await ann.part('kill').click()
+    await ann
+      .part('alert')
+      .getByText(/just been born/)
+      .waitFor(SECONDS)
+  })
+
+  await t.test('by keyboard alone', async (t) => {
+    await ann.joins('reef')
+    const walk: string[] = []
+    while (walk.length < 40 && walk.at(-1) !== 'skip') {
+      await ann.page.keyboard.press('Tab')
+      walk.push(await ann.focus())
+    }
+    await ann.page.keyboard.press('Enter')
+    t.equal(await ann.focus(), 'text')
+    await ann.page.keyboard.type('by keys')
+    await ann.page.keyboard.press('Enter')
+    await bob.joins('reef')
+    await bob.sees('by keys')
+    while (walk.length < 80 && walk.at(-1) !== 'kill') {
+      await ann.page.keyboard.press('Shift+Tab')
+      walk.push(await ann.focus())
+    }
+    const rooms = ['reef', 'Leave cuts', 'wanted', 'Join', 'name', 'Rename']
+    const wanted = ['skip', ...rooms, 'scroll', 'attach', 'Send', 'cut', 'kill']
+    t.same(
+      wanted.filter((name) => walk.includes(name)),
+      wanted,
+      walk.join(' '),
+    )
+
+    // On a phone the rooms are behind a button, and what the panel covers is out of reach.
+    await bob.part('rooms-toggle').focus()
+    await bob.page.keyboard.press('Enter')
+    t.equal(await bob.focus(), 'rooms-close')
+    t.equal(await bob.part('main').evaluate((main) => (main as HTMLElement).inert), true)
+    await bob.page.keyboard.press('Escape')
+    t.equal(await bob.focus(), 'rooms-toggle')
+    await bob.page.keyboard.press('Enter')
+    await bob.room('harbour').getByRole('link').focus()
+    await bob.page.keyboard.press('Enter')
+    await bob.part('title').getByText('harbour').waitFor(SECONDS)
+    t.equal(await bob.focus(), 'text')
+  })
+
+  await t.test('everything has a name for screen readers, and enough contrast', async (t) => {
+    for (const person of both) {
+      const found = await focusables(person.page)
+      t.ok(found.length > 5)
+      t.same(
+        found.filter(({ name }) => name === ''),
+        [],
+      )
+      for (const role of ['main', 'log', 'status'] as const)
+        t.equal(await person.page.getByRole(role).count(), 1, role)
+      for (const scheme of ['light', 'dark'] as const) {
+        await person.page.emulateMedia({ colorScheme: scheme })
+        t.same(await person.faint(), [], scheme)
+      }
+    }
+  })
+
+  for (const person of both) t.same(await person.complaints(), [], 'no error, and no violation of the policy')
+  t.same(
+    cluster.complaints().map(({ msg }) => msg),
+    ['worker was killed by SIGKILL'],
+  )
+})
+
+nothingLeft(t)
