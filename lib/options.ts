@@ -75,6 +75,7 @@ export function parseOptions(argv: readonly string[], env: Env): Parsed {
     return wrong('--taken-bytes must not be less than --payload-bytes')
   if ((complete.tlsCert === '') !== (complete.tlsKey === ''))
     return wrong('--tls-cert and --tls-key belong together')
+  if (flags.values.demo && app !== undefined) return wrong('--demo is for the built-in chat alone')
   if (app === 'reload')
     return complete.journal === null
       ? wrong('reload finds the server by its journal')

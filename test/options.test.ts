@@ -59,6 +59,7 @@ t.test('one clear line for what is wrong', async (t) => {
   const wrong: [string[], RegExp][] = [
     [['--prot', '1'], /^Unknown option '--prot' \(see --help\)$/],
     [['--fsync=1'], /--fsync/],
+    [['app.js', '--demo'], /^--demo is for the built-in chat alone/],
     [['--port'], /--port/],
     [['--port', '-1'], /--port/],
     [['--port', '65536'], /^--port must be a whole number from 0 to 65535/],

@@ -2,11 +2,12 @@
 import { randomBytes } from 'node:crypto'
 import t from 'tap'
 import { launchBrowser } from '../support/browser.ts'
-import { focusables, Person, pngOf, SECONDS } from '../support/chat-person.ts'
+import { Person, pngOf, SECONDS } from '../support/chat-person.ts'
 import { Cluster } from '../support/cluster.ts'
 import { nothingLeft } from '../support/nothing-left.ts'
 import { startProxy } from '../support/proxy.ts'
 import { until } from '../support/until.ts'
+import { access } from './chat-page-access.ts'
 
 const PAYLOAD = 4_194_304
 const ARGS = ['--demo', '--ping-interval-ms', '500', '--ping-timeout-ms', '500']
@@ -78,6 +79,8 @@ t.test('the chat', { skip, bail: true }, async (t) => {
       .getByText(/^[\d.]+ ms$/)
       .waitFor(SECONDS)
     for (const person of both) t.same(await person.shifts(), [])
+    await ann.pushDown()
+    await until(async () => (await ann.shifts()).length > 0, 5000, 'a shift that is one')
   })
 
   await t.test('rooms, and what is unread in them', async (t) => {
@@ -220,61 +223,7 @@ t.test('the chat', { skip, bail: true }, async (t) => {
       .waitFor(SECONDS)
   })
 
-  await t.test('by keyboard alone', async (t) => {
-    await ann.joins('reef')
-    const walk: string[] = []
-    while (walk.length < 40 && walk.at(-1) !== 'skip') {
-      await ann.page.keyboard.press('Tab')
-      walk.push(await ann.focus())
-    }
-    await ann.page.keyboard.press('Enter')
-    t.equal(await ann.focus(), 'text')
-    await ann.page.keyboard.type('by keys')
-    await ann.page.keyboard.press('Enter')
-    await bob.joins('reef')
-    await bob.sees('by keys')
-    while (walk.length < 80 && walk.at(-1) !== 'kill') {
-      await ann.page.keyboard.press('Shift+Tab')
-      walk.push(await ann.focus())
-    }
-    const rooms = ['reef', 'Leave cuts', 'wanted', 'Join', 'name', 'Rename']
-    const wanted = ['skip', ...rooms, 'scroll', 'attach', 'Send', 'cut', 'kill']
-    t.same(
-      wanted.filter((name) => walk.includes(name)),
-      wanted,
-      walk.join(' '),
-    )
-
-    // On a phone the rooms are behind a button, and what the panel covers is out of reach.
-    await bob.part('rooms-toggle').focus()
-    await bob.page.keyboard.press('Enter')
-    t.equal(await bob.focus(), 'rooms-close')
-    t.equal(await bob.part('main').evaluate((main) => (main as HTMLElement).inert), true)
-    await bob.page.keyboard.press('Escape')
-    t.equal(await bob.focus(), 'rooms-toggle')
-    await bob.page.keyboard.press('Enter')
-    await bob.room('harbour').getByRole('link').focus()
-    await bob.page.keyboard.press('Enter')
-    await bob.part('title').getByText('harbour').waitFor(SECONDS)
-    t.equal(await bob.focus(), 'text')
-  })
-
-  await t.test('everything has a name for screen readers, and enough contrast', async (t) => {
-    for (const person of both) {
-      const found = await focusables(person.page)
-      t.ok(found.length > 5)
-      t.same(
-        found.filter(({ name }) => name === ''),
-        [],
-      )
-      for (const role of ['main', 'log', 'status'] as const)
-        t.equal(await person.page.getByRole(role).count(), 1, role)
-      for (const scheme of ['light', 'dark'] as const) {
-        await person.page.emulateMedia({ colorScheme: scheme })
-        t.same(await person.faint(), [], scheme)
-      }
-    }
-  })
+  await access(t, ann, bob)
 
   for (const person of both) t.same(await person.complaints(), [], 'no error, and no violation of the policy')
   t.same(

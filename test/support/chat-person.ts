@@ -156,6 +156,17 @@ export class Person {
     return this.page.evaluate(() => (window as unknown as { shifts: Shift[] }).shifts.splice(0))
   }
 
+  /** Moves the whole page for a frame: to see that `shifts` would tell. */
+  pushDown(): Promise<void> {
+    return this.page.evaluate(async () => {
+      const weight = document.createElement('p')
+      weight.textContent = 'weight'
+      document.querySelector('main')!.prepend(weight)
+      for (let i = 0; i < 2; i++) await new Promise(requestAnimationFrame)
+      weight.remove()
+    })
+  }
+
   /** Text in sight whose contrast is below 4.5, as WCAG counts it. */
   faint(): Promise<string[]> {
     return this.page.evaluate(faintTexts)

@@ -11,7 +11,7 @@ import { codeOf, reasonOf, roomIn } from './words.ts'
 const PLACEHOLDER_ROOM_MAX = 20
 const NAME_KEY = 'limpet-name'
 
-const storage = localStorageOrNull()
+const storage = storageOrNull()
 const settings = settingsIn(document.documentElement.dataset)
 const rooms = new Rooms(storage, roomIn(location.hash))
 
@@ -133,7 +133,9 @@ function moved(): void {
   rooms.current.draft = text.value
   chat.show(roomIn(location.hash))
   composeFor(rooms.current.name)
-  text.focus()
+  // Where that brings up a keyboard it would cover what was just asked for.
+  const target = matchMedia('(pointer: coarse)').matches ? part('scroll', HTMLElement) : text
+  target.focus()
 }
 
 function composeFor(room: string): void {
@@ -167,10 +169,20 @@ function settingsIn({ path = '/api/', fileBytes, partBytes, demo }: DOMStringMap
   return { path, ...sizes, demo: demo === 'on' }
 }
 
-/** Reading the property throws where the browser blocks storage. */
-function localStorageOrNull(): Storage | null {
+/** Reading the property throws where the browser blocks storage, writing where it is full: then nothing is kept. */
+function storageOrNull(): Pick<Storage, 'getItem' | 'setItem'> | null {
   try {
-    return localStorage
+    const storage = localStorage
+    return {
+      getItem: (key) => storage.getItem(key),
+      setItem: (key, value) => {
+        try {
+          storage.setItem(key, value)
+        } catch {
+          // The next page begins as this one did.
+        }
+      },
+    }
   } catch {
     return null
   }

@@ -31,3 +31,25 @@ export function onSubmit(form: HTMLFormElement, act: () => unknown): void {
     act()
   })
 }
+
+/**
+ * Rows are kept where nothing changed: a list that is read aloud, pressed or scrolled is not taken away meanwhile.
+ * @param keyOf everything a row shows
+ */
+export function showRows<T>(
+  list: HTMLElement,
+  items: readonly T[],
+  keyOf: (item: T) => string,
+  make: (item: T) => HTMLElement,
+): void {
+  const kept = new Map([...list.children].map((row) => [(row as HTMLElement).dataset.row ?? '', row]))
+  const rows = items.map((item) => {
+    const key = keyOf(item)
+    const row = kept.get(key) ?? make(item)
+    ;(row as HTMLElement).dataset.row = key
+    return row
+  })
+  for (const row of [...list.children]) if (!rows.includes(row)) row.remove()
+  for (const [i, row] of rows.entries())
+    if (list.children[i] !== row) list.insertBefore(row, list.children[i] ?? null)
+}

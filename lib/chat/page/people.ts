@@ -1,6 +1,6 @@
 import type { Person } from '../events.ts'
 import type { Members } from './members.ts'
-import { make, part } from './parts.ts'
+import { make, part, showRows } from './parts.ts'
 import { counted, hueOf, initialOf } from './words.ts'
 
 /** The member list of the room that is shown. */
@@ -31,29 +31,36 @@ export class People {
     const people = this.#members?.list() ?? []
     this.#count.textContent = String(people.length)
     this.#heading.textContent = `${counted(people.length, 'person').replace('persons', 'people')} here`
-    // Rows are kept where nothing changed: a list that is read aloud, or scrolled, is not taken away.
-    const kept = new Map([...this.#list.children].map((row) => [(row as HTMLElement).dataset.row ?? '', row]))
-    const rows = people.map((person) => kept.get(this.#keyOf(person)) ?? this.#row(person))
-    if (rows.length !== this.#list.childElementCount || rows.some((row, i) => this.#list.children[i] !== row))
-      this.#list.replaceChildren(...rows)
+    showRows(
+      this.#list,
+      people.map((person) => this.#shown(person)),
+      (person) => JSON.stringify(person),
+      (person) => rowOf(person),
+    )
   }
 
-  #keyOf({ id, name, away }: Person): string {
-    return JSON.stringify([id, name, away, this.#isOwn(id)])
+  /** Oneself is never away: what says so is late, or this page could not show it. */
+  #shown({ id, name, away }: Person): Shown {
+    const isOwn = this.#isOwn(id)
+    return { id, name, isOwn, isAway: away && !isOwn }
   }
+}
 
-  #row(person: Person): HTMLLIElement {
-    const { id, name, away } = person
-    const row = make('li', `person ${hueOf(name)}`)
-    row.dataset.row = this.#keyOf(person)
-    row.dataset.away = String(away)
-    const face = make('span', 'face', initialOf(name))
-    face.ariaHidden = 'true'
-    const text = make('span', 'name', name)
-    text.dir = 'auto'
-    row.append(face, text)
-    const state = [...(this.#isOwn(id) ? ['you'] : []), ...(away ? ['reconnecting'] : [])].join(', ')
-    if (state !== '') row.append(make('small', '', state))
-    return row
-  }
+interface Shown {
+  readonly id: string
+  readonly name: string
+  readonly isOwn: boolean
+  readonly isAway: boolean
+}
+
+function rowOf({ name, isOwn, isAway }: Shown): HTMLLIElement {
+  const row = make('li', `person ${hueOf(name)}`)
+  row.dataset.away = String(isAway)
+  const face = make('span', 'face', initialOf(name))
+  face.ariaHidden = 'true'
+  const text = make('span', 'name', name)
+  text.dir = 'auto'
+  row.append(face, text)
+  if (isOwn || isAway) row.append(make('small', '', isOwn ? 'you' : 'reconnecting'))
+  return row
 }

@@ -1,4 +1,4 @@
-import { button, make, part } from './parts.ts'
+import { button, make, part, showRows } from './parts.ts'
 import type { Rooms } from './rooms.ts'
 import { counted } from './words.ts'
 
@@ -13,24 +13,23 @@ export class RoomList {
   }
 
   show(rooms: Rooms): void {
-    const focused = document.activeElement?.closest('li')?.dataset.room
-    this.#list.replaceChildren(
-      ...rooms.list().map(({ name, unread }) => this.#row(name, unread, name === rooms.current.name)),
+    const focused = document.activeElement?.closest<HTMLElement>('li')?.dataset.room
+    showRows(
+      this.#list,
+      rooms.list().map(({ name, unread }) => ({ name, unread, isCurrent: name === rooms.current.name })),
+      (room) => JSON.stringify(room),
+      (room) => this.#row(room),
     )
-    // The list is made anew under the fingers of whoever walks it by keyboard.
-    if (focused !== undefined) this.#linkOf(focused)?.focus()
+    // A row that changed under the finger of whoever walks the list by keyboard.
+    if (focused !== undefined && document.activeElement === document.body)
+      this.#list.querySelector<HTMLElement>(`[data-room="${CSS.escape(focused)}"] a`)?.focus()
     const elsewhere = rooms.unreadElsewhere
     this.#badge.textContent = elsewhere > 0 ? short(elsewhere) : ''
     const unread = elsewhere + rooms.current.unread
     document.title = `${unread > 0 ? `(${short(unread)}) ` : ''}#${rooms.current.name} · limpet`
   }
 
-  #linkOf(name: string): HTMLElement | null {
-    const row = [...this.#list.children].find((row) => (row as HTMLElement).dataset.room === name)
-    return row?.querySelector('a') ?? null
-  }
-
-  #row(name: string, unread: number, isCurrent: boolean): HTMLLIElement {
+  #row({ name, unread, isCurrent }: { name: string; unread: number; isCurrent: boolean }): HTMLLIElement {
     const row = make('li', 'room')
     row.dataset.room = name
     const link = make('a')

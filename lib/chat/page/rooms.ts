@@ -60,7 +60,9 @@ export class Rooms {
 
   /** What the next page of this browser begins with. */
   save(): void {
-    const rooms = this.list().map((room) => ({ name: room.name, read: this.#readOf(room) }))
+    // One that could not be entered is not tried for ever.
+    const kept = this.list().filter(({ stage }) => stage.kind !== 'failed')
+    const rooms = kept.map((room) => ({ name: room.name, read: this.#readOf(room) }))
     this.#storage?.setItem(KEY, JSON.stringify(rooms))
   }
 
