@@ -11,6 +11,8 @@ export interface Shift {
 
 export class Person {
   page!: Page
+  /** Of the last page. */
+  segment = ''
   readonly #context: BrowserContext
   /** Errors nobody caught, and violations of the page's policy. */
   readonly errors: string[] = []
@@ -26,7 +28,9 @@ export class Person {
   static async arrive(
     browser: Browser,
     url: string,
-    { name, width, fits }: { name: string; width: number; fits: (segment: string) => boolean },
+    name: string,
+    width: number,
+    fits: (segment: string) => boolean,
   ): Promise<Person> {
     // A context of its own: what one page keeps must not reach the other.
     const context = await browser.newContext({ viewport: { width, height: 800 }, acceptDownloads: true })
@@ -50,12 +54,16 @@ export class Person {
       }).observe({ type: 'layout-shift', buffered: true })
     }, name)
     const person = new Person(context)
-    while (!fits(await person.open(url))) await person.page.close()
+    await person.open(url)
+    while (!fits(person.segment)) {
+      await person.page.close()
+      await person.open(url)
+    }
     return person
   }
 
-  /** A page, with what an earlier one left in the browser. @returns its segment */
-  async open(url: string): Promise<string> {
+  /** A page, with what an earlier one left in the browser. */
+  async open(url: string): Promise<void> {
     const page = await this.#context.newPage()
     this.page = page
     page.on('pageerror', (error) => this.errors.push(error.message))
@@ -66,7 +74,7 @@ export class Person {
     const socket = page.waitForEvent('websocket', SECONDS)
     await page.goto(url)
     await this.link(/connected/)
-    return /\/api\/([^/?]+)/.exec((await socket).url())?.[1] ?? ''
+    this.segment = /\/api\/([^/?]+)/.exec((await socket).url())?.[1] ?? ''
   }
 
   part(name: string): Locator {
