@@ -63,6 +63,8 @@ export class LinkView {
     // Untouched where nothing changed: this runs four times a second.
     if (this.#words.textContent !== words.text) this.#words.textContent = words.text
     this.#words.dataset.tone = words.tone
+    // Beside this one word alone: next to longer ones it would move, and a phone has no room for both.
+    this.#rtt.hidden = words.text !== 'connected'
     const told = words.text.replace(/ in \d+ s$/, '…')
     if (this.#told.textContent !== told) this.#told.textContent = told
   }

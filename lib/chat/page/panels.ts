@@ -20,6 +20,11 @@ export class Panels {
       close.addEventListener('click', () => this.#show(null, true))
     }
     addEventListener('keydown', ({ key }) => key === 'Escape' && this.#show(null, true))
+    // What is inert takes no clicks: they fall through to the body.
+    document.body.addEventListener(
+      'click',
+      ({ target }) => target === document.body && this.#show(null, true),
+    )
     // A wider page has no panels: what was behind one must be reachable again.
     matchMedia('(min-width: 70rem)').addEventListener('change', () => this.#show(null, false))
     matchMedia('(min-width: 48rem)').addEventListener('change', () => this.#show(null, false))
