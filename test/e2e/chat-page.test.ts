@@ -8,6 +8,7 @@ import { nothingLeft } from '../support/nothing-left.ts'
 import { startProxy } from '../support/proxy.ts'
 import { until } from '../support/until.ts'
 import { access } from './chat-page-access.ts'
+import { crowd } from './chat-page-crowd.ts'
 
 /** Not the default: the limit of files follows the option. */
 const PAYLOAD = 1_048_576
@@ -127,6 +128,8 @@ t.test('the chat', { skip, bail: true }, async (t) => {
     await ann.sees('Hm')
     t.equal(await ann.part('typing').innerText(), '')
   })
+
+  await crowd(t, ann, cluster.url)
 
   await t.test('files both ways, up to the largest, while links are cut', async (t) => {
     for (const person of both) await person.joins('files')

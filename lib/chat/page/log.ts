@@ -45,6 +45,7 @@ export class Log {
       const { scrollHeight, scrollTop, clientHeight } = this.#scroll
       this.#follows = scrollHeight - scrollTop - clientHeight < NEAR_END_PX
       if (this.#follows) this.#reachedEnd()
+      else this.showFresh()
     })
     // A phone's keyboard or a long draft takes room from below: the end stays in sight.
     new ResizeObserver(() => this.settle()).observe(this.#scroll)

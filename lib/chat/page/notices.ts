@@ -26,6 +26,8 @@ export class Notices {
 
   clear(): void {
     clearTimeout(this.#timer)
+    // Its button goes away under the finger that pressed it.
+    if (this.#place.contains(document.activeElement)) part('text', HTMLTextAreaElement).focus()
     this.#place.replaceChildren()
   }
 }

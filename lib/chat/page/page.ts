@@ -92,8 +92,11 @@ text.addEventListener('paste', (event) => {
   event.preventDefault()
   send(files)
 })
-addEventListener('dragover', (event) => event.preventDefault())
+// Files alone: text may be dragged into a field as ever.
+const holdsFiles = ({ dataTransfer }: DragEvent): boolean => dataTransfer?.types.includes('Files') === true
+addEventListener('dragover', (event) => holdsFiles(event) && event.preventDefault())
 addEventListener('drop', (event) => {
+  if (!holdsFiles(event)) return
   event.preventDefault()
   send(event.dataTransfer?.files ?? [])
 })
@@ -152,14 +155,16 @@ part('cut', HTMLButtonElement).addEventListener('click', () => client.cutLink())
 const kill = part('kill', HTMLButtonElement)
 for (const element of document.querySelectorAll<HTMLElement>('[data-demo]')) element.hidden = !settings.demo
 kill.addEventListener('click', async () => {
-  kill.disabled = true
+  // Not disabled: that would take the focus away.
+  if (kill.ariaBusy === 'true') return
+  kill.ariaBusy = 'true'
   try {
     await client.emitWithAck('kill')
     chat.happened('Your worker was killed: the session went on in another process.')
   } catch (error) {
     if (codeOf(error) !== 'unknown') chat.notices.say(reasonOf(error))
   }
-  kill.disabled = false
+  kill.ariaBusy = 'false'
 })
 
 part('skip', HTMLButtonElement).addEventListener('click', () => text.focus())
