@@ -27,12 +27,14 @@ const HEADERS = {
   'cache-control': 'no-cache',
 }
 
-/** `/client.js`: the client as one script with the global `limpet`. Throws where the build is missing. */
+/** `/client.js`: the client as one script with the global `limpet`; `/client.mjs`: as a module. Throws where the build is missing. */
 export function clientScript(folder = BUILT): Pages {
   return serve(
     new Map([
       ['/client.js', page(folder, 'client.js', 'text/javascript')],
       ['/client.js.map', page(folder, 'client.js.map', 'application/json')],
+      ['/client.mjs', page(folder, 'client.mjs', 'text/javascript')],
+      ['/client.mjs.map', page(folder, 'client.mjs.map', 'application/json')],
     ]),
   )
 }

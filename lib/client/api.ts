@@ -58,11 +58,6 @@ export interface Client<ToServer extends Events = AnyEvents, ToClient extends Ev
   once<N extends EventName<ToClient>>(name: N, listener: ClientListener<ToClient, N>): this
   off<N extends keyof ClientLifecycle>(name: N, listener?: ClientLifecycle[N]): this
   off<N extends EventName<ToClient>>(name: N, listener?: ClientListener<ToClient, N>): this
-  /**
-   * An event as a stream, from the first `next` on, until the client is closed: `for await (const [text] of client.each('said'))`.
-   * What comes faster than it is taken waits here, without a limit.
-   */
-  each<N extends EventName<ToClient>>(name: N): AsyncGenerator<EventArgs<ToClient, N>, void>
   /** Cuts the connection as a lost network would: to see a resume. */
   cutLink(): void
   /** Ends the session, behind what was emitted. What is not handled then settles `unknown` or `not_delivered`. */

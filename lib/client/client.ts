@@ -148,28 +148,6 @@ class LiveClient {
     return this
   }
 
-  async *each(name: string): AsyncGenerator<unknown[], void> {
-    const queue: unknown[][] = []
-    let look = (): void => {}
-    const came = (...args: unknown[]): void => {
-      queue.push(args)
-      look()
-    }
-    const ended = (): void => look()
-    this.on(name, came).on('close', ended)
-    try {
-      for (;;) {
-        for (let args = queue.shift(); args; args = queue.shift()) yield args
-        if (this.state === 'closed') return
-        await new Promise<void>((resolve) => {
-          look = resolve
-        })
-      }
-    } finally {
-      this.off(name, came).off('close', ended)
-    }
-  }
-
   cutLink(): void {
     this.#connector.cut()
   }
@@ -315,7 +293,7 @@ class LiveClient {
 
   async #authenticate(link: LinkId): Promise<void> {
     try {
-      const answer = await this.#auth.answer(() => this.#session.candidate === link)
+      const answer = await this.#auth.answer(() => this.#session.candidate?.link === link)
       if (answer) this.#connector.input(() => this.#session.authReady(link, answer.auth))
     } catch (error) {
       this.#refuse(link, error)
@@ -324,7 +302,7 @@ class LiveClient {
 
   /** Most often the network: then later. A LimpetError that says never ends the session. */
   #refuse(link: LinkId, error: unknown): void {
-    if (this.#session.candidate !== link) return
+    if (this.#session.candidate?.link !== link) return
     if (error instanceof LimpetError && (error.retry === 'never' || error.code === 'arguments_invalid')) {
       this.#end(error.code, error.message)
       return

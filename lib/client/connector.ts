@@ -229,7 +229,7 @@ export class Connector {
         // Its session is gone; the next one says hello on it.
         Object.assign(entry, { purpose: 'connect', rest: [], welcomed: false })
         this.#giveTime(entry)
-      } else if (entry.purpose !== 'connect' && entry.id !== this.#session.candidate) this.#drop(entry)
+      } else if (entry.purpose !== 'connect' && entry.id !== this.#session.candidate?.link) this.#drop(entry)
     }
     if (this.#entries.size > 0 || this.#retry) return
     const { ordered } = this.#backoff

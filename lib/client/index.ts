@@ -1,7 +1,7 @@
 /** The public client API. */
 
-export { CODES, type Code, LimpetError, type Retry } from '../wire/codes.ts'
-export type { AnyEvents, Events, Member, PresenceEvents } from '../wire/events.ts'
+export { type Code, LimpetError, type Retry } from '../wire/codes.ts'
+export type { AnyEvents, EventArgs, EventName, Events, Member, PresenceEvents } from '../wire/events.ts'
 export type { Client, ClientLifecycle, ClientListener } from './api.ts'
 export { connect } from './client.ts'
 export type { PendingSend } from './conversation.ts'

@@ -80,10 +80,10 @@ export class Intake {
     const samePage = !at.restored
     at.restored = false
     const live = new Live(link, conversation, effects, welcome)
-    const former = at.state
+    const former = at.phase
     if (former.kind === 'connected') {
       // A move between two links: nothing was interrupted, so there is nothing to tell.
-      at.state = live
+      at.phase = live
       if (!former.fenced) effects.closeLink(former.link, 'link_replaced')
       return
     }
@@ -91,7 +91,7 @@ export class Intake {
     const missed = Math.max(0, welcome.sent - inbox.count)
     this.#missed = { total: missed, last: welcome.sent }
     at.go(live)
-    if (at.state !== live) return
+    if (at.phase !== live) return
     if (id === null) effects.connect()
     else effects.resume({ replayed, missed, samePage })
   }

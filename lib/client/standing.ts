@@ -7,7 +7,6 @@ import { Conversation, type Ending } from './conversation.ts'
 import type { ClientEffects, LinkId, StateName } from './effects.ts'
 import type { Live } from './live.ts'
 import type { Snapshot } from './snapshot.ts'
-import { assertTransition } from './transitions.ts'
 
 export type State = Live | { readonly kind: Exclude<StateName, 'connected'> }
 
@@ -33,7 +32,7 @@ export interface ClientSessionOptions {
 export class Standing {
   readonly options: ClientSessionOptions
   readonly effects: ClientEffects
-  state: State
+  phase: State
   candidate: Candidate | null = null
   conversation: Conversation
   everWelcomed = false
@@ -46,21 +45,21 @@ export class Standing {
     this.options = options
     this.effects = effects
     this.conversation = new Conversation(1, snapshot?.key ?? newKey(), outboxBytes)
-    this.state = { kind: snapshot ? 'suspended' : 'connecting' }
+    this.phase = { kind: snapshot ? 'suspended' : 'connecting' }
     if (snapshot) this.#restore(snapshot)
   }
 
   /** The link that carries the session. */
   get live(): Live | null {
-    return this.state.kind === 'connected' ? this.state : null
+    return this.phase.kind === 'connected' ? this.phase : null
   }
 
   get isClosed(): boolean {
-    return this.state.kind === 'closed'
+    return this.phase.kind === 'closed'
   }
 
   get isWaiting(): boolean {
-    return this.state.kind === 'connecting' || this.state.kind === 'recovering'
+    return this.phase.kind === 'connecting' || this.phase.kind === 'recovering'
   }
 
   /** Its hello says an older count; a `received` that overtook it on the other link would make that look like a lie. */
@@ -69,9 +68,8 @@ export class Standing {
   }
 
   go(to: State): void {
-    const from = this.state.kind
-    assertTransition(from, to.kind)
-    this.state = to
+    const from = this.phase.kind
+    this.phase = to
     this.effects.state(to.kind, from)
   }
 
@@ -99,7 +97,7 @@ export class Standing {
 
   /** The link is lost, or was closed by the peer. */
   linkClosed(link: LinkId): void {
-    const live = this.state
+    const live = this.phase
     if (this.candidate?.link === link) {
       this.candidate = null
       if (live.kind === 'connected' && live.fenced) this.go({ kind: 'recovering' })
@@ -136,7 +134,7 @@ export class Standing {
     // First of all: a listener below may ask again, with numbers of the next session.
     this.#settle(lost.settleAll(ending))
     this.effects.settledUpTo(lost.ordinal, ending.handled)
-    if (this.state.kind === 'connected') this.go({ kind: 'recovering' })
+    if (this.phase.kind === 'connected') this.go({ kind: 'recovering' })
     for (const other of others) this.effects.closeLink(other, code)
     if (this.isClosed) {
       if (link !== null) this.effects.closeLink(link, code)
@@ -158,7 +156,7 @@ export class Standing {
     this.effects.close({ code, reason })
   }
 
-  /** The same session, as another page left it. */
+  /** A page that came after this one has gone on with the session, and left it here: it goes on from there. */
   adopt(snapshot: Snapshot): void {
     const { ordinal, outboxBytes } = this.conversation
     // Their answers may have come there.
@@ -179,7 +177,7 @@ export class Standing {
 
   #links(): LinkId[] {
     const links: LinkId[] = []
-    if (this.state.kind === 'connected') links.push(this.state.link)
+    if (this.phase.kind === 'connected') links.push(this.phase.link)
     if (this.candidate) links.push(this.candidate.link)
     return links
   }

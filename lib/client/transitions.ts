@@ -1,4 +1,4 @@
-/** Every way a client's state may change, with its reason. Nothing else changes it. */
+/** Every way a client's state may change, with its reason. Tests and simulation hold the client against it. */
 import type { StateName } from './effects.ts'
 
 export const TRANSITIONS: { readonly [From in StateName]: readonly StateName[] } = {

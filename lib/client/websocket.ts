@@ -7,7 +7,7 @@ type Socket = WebSocket & { terminate?(): void }
 
 /** Node 20 has no WebSocket of its own. */
 async function newSocket(url: string): Promise<Socket> {
-  // The label is dropped, and its block with it, from what browsers load.
+  // False in what browsers load, and dropped with all it holds.
   if (typeof process === 'object' && process.versions?.node) {
     const { WebSocket } = await import('ws')
     return new WebSocket(url, { perMessageDeflate: false }) as unknown as Socket
@@ -38,7 +38,7 @@ export class WebSocketCarrier implements Carrier {
     this.#over = true
     const socket = this.#socket
     socket?.close()
-    if (socket?.terminate && socket.readyState !== socket.CLOSED) {
+    if (typeof process === 'object' && socket?.terminate && socket.readyState !== socket.CLOSED) {
       const linger = setTimeout(() => socket.terminate?.(), LINGER_MS)
       socket.addEventListener('close', () => clearTimeout(linger))
     }

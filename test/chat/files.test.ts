@@ -21,6 +21,8 @@ const FILES = {
   'icon.svg': '<svg/>',
   'client.js': 'var limpet',
   'client.js.map': '{}',
+  'client.mjs': 'export {}',
+  'client.mjs.map': '{}',
 }
 
 const SETTINGS = { path: '/api/', fileBytes: 4096, partBytes: 1024, demo: false }

@@ -3,6 +3,7 @@
 import type { ClientEffects, Delivery } from '../../lib/client/effects.ts'
 import { ClientSession } from '../../lib/client/session.ts'
 import type { Snapshot } from '../../lib/client/snapshot.ts'
+import { assertTransition } from '../../lib/client/transitions.ts'
 import { checksum, roll } from '../../lib/wire/checksum.ts'
 import {
   type Data,
@@ -50,7 +51,10 @@ export class Rig {
       writable: (link) => !this.blocked.has(link),
       closeLink: (link, code) => this.#note(`closeLink ${link} ${code}`),
       needAuth: (link) => this.#note(`needAuth ${link}`),
-      state: (to) => this.#note(`state ${to}`),
+      state: (to, from) => {
+        assertTransition(from, to)
+        this.#note(`state ${to}`)
+      },
       deliver: (message) => {
         this.delivered.push(message)
         this.onDeliver(message)

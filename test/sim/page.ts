@@ -3,6 +3,7 @@ import { Connector } from '../../lib/client/connector.ts'
 import type { ClientEffects, Delivery } from '../../lib/client/effects.ts'
 import type { Link, LinkEvents, LinkTransport } from '../../lib/client/link.ts'
 import { ClientSession } from '../../lib/client/session.ts'
+import { assertTransition } from '../../lib/client/transitions.ts'
 import type { Clock } from './clock.ts'
 import { contentOf, type Form } from './content.ts'
 import { type NotesWorld, PageNotes } from './page-notes.ts'
@@ -172,7 +173,7 @@ export class Page {
     if (!this.#dirty || this.dead) return
     const link = this.#authDue
     this.#authDue = null
-    if (link !== null && this.machine.candidate === link)
+    if (link !== null && this.machine.candidate?.link === link)
       this.#connector.input(() => this.machine.authReady(link, { client: this.client }))
     this.#dirty = false
     this.machine.flush(this.#world.clock.now)
@@ -210,7 +211,7 @@ export class Page {
         this.#authDue = id
         this.#dirty = true
       },
-      state: () => {},
+      state: (to, from) => assertTransition(from, to),
       deliver: (delivery) => this.#deliver(delivery),
       settle: (number, result) => this.#notes.settled(number, result),
       settledUpTo: () => {},

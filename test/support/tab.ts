@@ -50,7 +50,7 @@ export class Observer {
    * in the room's order, nothing missing and nothing twice; and what the tabs said was said once.
    */
   async agrees(t: Test, tabs: readonly Tab[], said: readonly string[] = []): Promise<void> {
-    const mark = `mark ${++this.#marks}`
+    const mark = `mark ${++this.#marks} é 😀`
     // A new session is in the room some turns after its welcome.
     await Promise.all(tabs.map(({ page }) => page.evaluate(`window.client.emitWithAck('enter')`)))
     await this.say(mark)
