@@ -2,7 +2,7 @@
 import { chat } from './chat/app.ts'
 import { chatPages, clientScript } from './chat/files.ts'
 import type { Options } from './options.ts'
-import { runWorker } from './worker/worker.ts'
+import { runWorker } from './worker/run-worker.ts'
 
 const PART_BYTES = 128 * 1024
 

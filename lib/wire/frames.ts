@@ -1,8 +1,9 @@
 /**
- * The frames of PROTOCOL.md: what each is made of, and the one place where a peer's `unknown` is parsed.
+ * The frames of PROTOCOL.md: what each is made of, and, with greeting-frames.ts, the one place where a peer's `unknown` is parsed.
  */
 import { type Checksum, checksum } from './checksum.ts'
-import { decodeBody, encodeBody, isTooDeep } from './values.ts'
+import { isCount, parseGone, parseHello, parseObject, parseWelcome } from './greeting-frames.ts'
+import { decodeBody, encodeBody } from './values.ts'
 
 export const VERSION = 1
 
@@ -237,60 +238,4 @@ function parseClose(body: string): Message | null {
   if (!value || typeof value.code !== 'string' || typeof value.reason !== 'string') return null
   const instance = typeof value.instance === 'string' ? value.instance : undefined
   return { type: 'close', close: { code: value.code, reason: value.reason, instance } }
-}
-
-const TOKEN = /^[A-Za-z0-9_-]{1,64}$/
-
-function parseHello(body: string): Message | null {
-  const v = parseObject(body)
-  if (!v || !isCount(v.version) || !isToken(v.key) || !isToken(v.instance)) return null
-  if (v.id !== undefined && !isToken(v.id)) return null
-  if (!isCount(v.attempt) || !isCount(v.sent) || !isCount(v.received) || !isCheck(v.check)) return null
-  const { version, key, id, instance, attempt, sent, received, check, auth } = v
-  return { type: 'hello', hello: { version, key, id, instance, attempt, sent, received, check, auth } }
-}
-
-function parseWelcome(body: string): Message | null {
-  const v = parseObject(body)
-  if (!v || !isToken(v.id) || !isCount(v.from) || v.from < 1 || !isCount(v.taken) || !isCount(v.handled))
-    return null
-  if (!isCheck(v.check) || !isCount(v.graceMs) || v.handled > v.taken) return null
-  if (!isCount(v.sent) || v.from > v.sent + 1) return null
-  const limits = v.limits as Partial<Limits> | null
-  if (typeof limits !== 'object' || limits === null) return null
-  const { payloadBytes, outboxBytes } = limits
-  if (!isCount(payloadBytes) || !isCount(outboxBytes)) return null
-  const { id, from, taken, handled, check, sent, graceMs } = v
-  return {
-    type: 'welcome',
-    welcome: { id, from, taken, handled, check, sent, graceMs, limits: { payloadBytes, outboxBytes } },
-  }
-}
-
-function parseGone(body: string): Message | null {
-  const v = parseObject(body)
-  if (!v || typeof v.code !== 'string' || !isCount(v.handled) || !isCount(v.taken)) return null
-  return { type: 'gone', gone: { code: v.code, handled: v.handled, taken: v.taken } }
-}
-
-function parseObject(body: string): Record<string, unknown> | null {
-  try {
-    const value: unknown = JSON.parse(body)
-    if (typeof value !== 'object' || value === null || isTooDeep(value)) return null
-    return value as Record<string, unknown>
-  } catch {
-    return null
-  }
-}
-
-function isCount(value: unknown): value is number {
-  return Number.isSafeInteger(value) && (value as number) >= 0
-}
-
-function isCheck(value: unknown): value is number {
-  return isCount(value) && value <= 0xffffffff
-}
-
-function isToken(value: unknown): value is string {
-  return typeof value === 'string' && TOKEN.test(value)
 }

@@ -1,7 +1,4 @@
-/**
- * A worker process: engine.io links, sessions, rooms, the mesh and the application, tied together. Obeys the primary
- * alone; `lib/work.ts` runs it.
- */
+/** Links, sessions, rooms, the mesh and the application of one worker process, tied together. Obeys the primary alone. */
 import { createHmac, randomBytes } from 'node:crypto'
 import type { IncomingMessage } from 'node:http'
 import type { Socket } from 'node:net'
@@ -10,11 +7,11 @@ import { PerAddress } from '../addresses.ts'
 import type { Bus } from '../bus/bus.ts'
 import { decodeItem } from '../bus/items.ts'
 import { createMesh } from '../bus/mesh.ts'
-import { createLog } from '../log.ts'
 import type { Options } from '../options.ts'
 import { placeRoom } from '../placement.ts'
-import { isToWorker, type Start, type ToPrimary, type ToWorker } from '../wire/ipc.ts'
-import { AppError, loadApp } from './app.ts'
+import type { Start, ToWorker } from '../wire/ipc.ts'
+import { loadApp } from './app.ts'
+import { tell, turnCome } from './channel.ts'
 import { createLinkEngine, createRawEngine, hasRawListeners } from './engine.ts'
 import { adoptHandle } from './handle.ts'
 import { answerHealth } from './health.ts'
@@ -25,7 +22,7 @@ import { Rooms } from './room.ts'
 import { RoomPlaces } from './room-places.ts'
 import { AppServer, type PageHandler } from './server.ts'
 import { Sessions } from './sessions.ts'
-import { JournalError, openSlotJournal } from './slot-journal.ts'
+import { openSlotJournal } from './slot-journal.ts'
 import { WorkerState } from './state.ts'
 import { StateClock } from './state-clock.ts'
 import { stateLimitsOf } from './state-limits.ts'
@@ -46,61 +43,7 @@ export interface WorkerParts {
   readonly pages: () => PageHandler
 }
 
-/** Runs until the primary says stop or is gone. */
-export function runWorker(parts: WorkerParts): void {
-  // pm2 and terminals signal the whole group; a worker obeys its primary.
-  for (const signal of ['SIGINT', 'SIGTERM', 'SIGHUP'] as const) process.on(signal, () => {})
-  process.on('disconnect', () => process.exit(0))
-  let worker: Promise<Worker> | null = null
-  process.on('message', (message: unknown, handle: unknown) => {
-    if (!isToWorker(message)) return
-    if (message.type === 'start') worker = start(message, parts)
-    else void worker?.then((running) => running.obey(message, handle))
-  })
-  tell({ type: 'up' })
-}
-
-/** Settled by the primary's `recover`. */
-function turnCome(): Promise<void> {
-  return new Promise((resolve) => {
-    const heard = (message: unknown): void => {
-      if (!isToWorker(message) || message.type !== 'recover') return
-      process.off('message', heard)
-      resolve()
-    }
-    process.on('message', heard)
-  })
-}
-
-function tell(message: ToPrimary): void {
-  process.send?.(message)
-}
-
-/** Never settles where the worker cannot start: the primary was told, and ends the process. */
-async function start(message: Start, parts: WorkerParts): Promise<Worker> {
-  const log = createLog((message.options as unknown as Options).logLevel, { slot: message.slot })
-  surviveTheApplication(log)
-  try {
-    const worker = new Worker(message, log)
-    await worker.open(parts)
-    tell({ type: 'ready' })
-    return worker
-  } catch (error) {
-    const reason = error instanceof Error ? error.message : String(error)
-    tell({ type: 'failed', reason, fatal: error instanceof AppError || error instanceof JournalError })
-    return new Promise(() => {})
-  }
-}
-
-/** A rejected promise or a throw out of an application's own callbacks is logged; it never takes the others down. */
-function surviveTheApplication(log: Logger): void {
-  process.on('unhandledRejection', (error) =>
-    log.error({ err: error }, 'a promise was rejected and nobody listened'),
-  )
-  process.on('uncaughtException', (error) => log.error({ err: error }, 'an exception was not caught'))
-}
-
-class Worker {
+export class Worker {
   readonly #start: Start
   readonly #options: Options
   readonly #log: Logger

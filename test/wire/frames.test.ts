@@ -123,6 +123,16 @@ t.test('answers', async (t) => {
   })
 })
 
+t.test('a welcome need not say what the server has sent: nothing is known to be missed', async (t) => {
+  const { sent, ...rest } = welcome
+  const of = { ...rest, from: 7 }
+  t.strictSame(parseFrame(`w${JSON.stringify(of)}`, 'server'), {
+    type: 'welcome',
+    welcome: { ...of, sent: 6 },
+  })
+  t.type(sent, 'number')
+})
+
 t.test('hello, welcome, gone, close', async (t) => {
   forAll(
     t,
