@@ -5,32 +5,12 @@ import { type EndingPorts, Endings, type Farewell } from './endings.ts'
 import { Intake } from './intake.ts'
 import type { Link, LinkEvents } from './link.ts'
 import { Receipts } from './receipts.ts'
+import { Returns } from './returns.ts'
 import type { Session, Task } from './session.ts'
+import type { SessionLimits } from './session-limits.ts'
 import type { WorkerState } from './state.ts'
 import { type TaskPorts, Tasks } from './tasks.ts'
 import type { Turn } from './turn.ts'
-import type { HelloRates } from './turnstile.ts'
-
-export interface SessionLimits extends HelloRates {
-  readonly graceMs: number
-  readonly helloMs: number
-  /** `server.use`; 0 sets no limit. */
-  readonly useMs: number
-  readonly payloadBytes: number
-  readonly outboxBytes: number
-  /** Taken from a client and not yet handled; past it the worker stops reading that link. */
-  readonly takenBytes: number
-  /** Of one session; 0 sets no limit. */
-  readonly messagesPerSecond: number
-  readonly bytesPerSecond: number
-  readonly pingTimeoutMs: number
-}
-
-/** How long after the cut the first client comes back: by then the next process has mostly taken over. */
-const DRAIN_MS = 100
-/** At most; never more than hellos are taken. */
-const RETURNS_PER_MS = 1
-const DRAIN_MS_MAX = 10_000
 
 /** The application's side, made by server.ts. Neither call throws or rejects. */
 export interface AppPorts extends AdmissionPorts, EndingPorts, TaskPorts {
@@ -252,15 +232,13 @@ export class Sessions implements LinkEvents {
 
   /** Every link is told to come back: each at a moment of its own where the next process is about to follow. */
   shutDown(why: 'drain' | 'stop'): void {
-    let slot = 0
-    const { hellosPerSecond } = this.limits
-    const perMs = hellosPerSecond > 0 ? Math.min(RETURNS_PER_MS, hellosPerSecond / 1000) : RETURNS_PER_MS
+    const returns = new Returns(this.limits.hellosPerSecond)
     for (const session of this.state.sessions.values()) {
       const link = this.fence(session)
       if (!link) continue
       link.send([
         why === 'drain'
-          ? encodeNumber('drain', Math.min(DRAIN_MS_MAX, DRAIN_MS + Math.floor(slot++ / perMs)))
+          ? encodeNumber('drain', returns.next())
           : encodeClose('shutting_down', 'the server is stopping'),
       ])
       link.close()

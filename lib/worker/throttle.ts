@@ -4,7 +4,7 @@
  */
 import { Deadlines } from './deadlines.ts'
 import type { Session } from './session.ts'
-import type { SessionLimits } from './sessions.ts'
+import type { SessionLimits } from './session-limits.ts'
 
 /** So much of its rate a session may use at once. */
 const BURST_MS = 1000
