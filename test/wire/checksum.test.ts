@@ -14,6 +14,9 @@ t.test('known values', async (t) => {
   t.same(checksum('123456789'), { crc: 0xcbf43926, size: 9 }, 'the check value of CRC-32/ISO-HDLC')
   t.same(checksum(utf8('123456789')), { crc: 0xcbf43926, size: 9 })
   t.same(checksum('The quick brown fox jumps over the lazy dog'), { crc: 0x414fa339, size: 43 })
+  const long = 'The quick brown fox jumps over the lazy dog. é😀 '.repeat(3)
+  t.same(checksum(long), { crc: 0xd7c68dd2, size: 156 }, 'as zlib of another language has it')
+  t.same(checksum(utf8(long)), checksum(long))
   t.same(checksum(new Uint8Array(32).fill(0xff)), { crc: 0xff6cab0b, size: 32 })
 })
 
@@ -30,7 +33,8 @@ t.test('a text has the checksum and size of its UTF-8', async (t) => {
     '\ude00\ud83d',
     '\ud83d\ud83d\ude00',
   ])
-    t.same(checksum(text), checksum(utf8(text)), JSON.stringify(text))
+    for (const padded of [text, text.padEnd(100, 'x'), text.padStart(100, 'x')])
+      t.same(checksum(padded), checksum(utf8(padded)), JSON.stringify(padded))
   forAll(t, [anyText], (text) => assert.deepEqual(checksum(text), checksum(utf8(text))), 1000)
 })
 

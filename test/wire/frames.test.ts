@@ -245,7 +245,7 @@ t.test('malformed frames are null', async (t) => {
       [
         ...['w', 'w{}', 'g', 'g{}', 'gnull'],
         ...['from', 'taken', 'handled', 'check', 'sent', 'graceMs'].flatMap((key) =>
-          counts.map((v) => object('w', welcome, { [key]: v })),
+          counts.map((v) => object('w', welcome, { [key]: key === 'sent' && v === undefined ? -1 : v })),
         ),
         ...tokens.map((id) => object('w', welcome, { id })),
         object('w', welcome, { from: 0 }),
