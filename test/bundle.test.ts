@@ -91,12 +91,9 @@ t.test("README's hook for React compiles", async (t) => {
   const options = ['--noEmit', '--strict', '--skipLibCheck', '--ignoreConfig', '--types', 'node']
   const format = ['--module', 'nodenext', '--target', 'es2022', '--lib', 'es2023,dom', '--jsx', 'react-jsx']
   try {
-    // Without the hooks of the runner, which the compiler's entry does not bear.
-    execFileSync(process.execPath, [tsc, ...options, ...format, ...files], {
-      cwd: ROOT,
-      encoding: 'utf8',
-      env: {},
-    })
+    // Without the hooks that the runner gives to each child, and the compiler's entry does not bear.
+    const command = ['-i', process.execPath, tsc, ...options, ...format, ...files]
+    execFileSync('env', command, { cwd: ROOT, encoding: 'utf8' })
   } catch (error) {
     t.fail(`${(error as { stdout: string }).stdout}${String(error)}`)
   }
