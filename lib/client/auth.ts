@@ -1,21 +1,28 @@
 /** What `auth` says, for each hello that begins a session. */
 import { LimpetError } from '../wire/codes.ts'
+import type { Connector } from './connector.ts'
+import type { LinkId } from './effects.ts'
+import type { ClientSession } from './session.ts'
+import type { Surroundings } from './surroundings.ts'
 
 export class Auth {
   readonly #ask: () => unknown
+  readonly #session: ClientSession
+  readonly #connector: Connector
+  readonly #where: Surroundings
   /** What was not answered, or not for a link that still waits. */
   #asking: Promise<unknown> | null = null
 
-  constructor(ask: () => unknown) {
+  constructor(ask: () => unknown, session: ClientSession, connector: Connector, where: Surroundings) {
     this.#ask = ask
+    this.#session = session
+    this.#connector = connector
+    this.#where = where
   }
 
-  /**
-   * Asking may take longer than the server waits for a hello: the next link goes on waiting for the same answer.
-   * Throws what `auth` throws, and LimpetError `arguments_invalid`.
-   * @returns null where nobody wants it any more
-   */
-  async answer(isWanted: () => boolean): Promise<{ readonly auth: unknown } | null> {
+  /** A hello on this link waits for it. */
+  async need(link: LinkId): Promise<void> {
+    // Asking may take longer than the server waits for a hello: the next link goes on waiting for the same answer.
     this.#asking ??= Promise.resolve().then(this.#ask)
     const asking = this.#asking
     const forget = (): void => {
@@ -24,13 +31,31 @@ export class Auth {
     try {
       const auth = await asking
       assertJson(auth)
-      if (!isWanted()) return null
+      if (!this.#isWanted(link)) return
       forget()
-      return { auth }
+      this.#connector.input(() => this.#session.authReady(link, auth))
     } catch (error) {
       forget()
-      throw error
+      if (this.#isWanted(link)) this.#refuse(link, error)
     }
+  }
+
+  /** Most often the network: then later. A LimpetError that says never ends the session. */
+  #refuse(link: LinkId, error: unknown): void {
+    const isFinal =
+      error instanceof LimpetError && (error.retry === 'never' || error.code === 'arguments_invalid')
+    if (!isFinal) this.#where.report(error)
+    this.#connector.input(() => {
+      if (isFinal) this.#session.close(error.code, error.message, this.#where.now())
+      else {
+        this.#session.linkClosed(link)
+        this.#connector.closeLink(link, 'busy')
+      }
+    })
+  }
+
+  #isWanted(link: LinkId): boolean {
+    return this.#session.candidate?.link === link
   }
 }
 

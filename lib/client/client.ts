@@ -13,14 +13,16 @@ import type { AnswerResult } from '../wire/frames.ts'
 import type { Client, ClientLifecycle } from './api.ts'
 import { Auth } from './auth.ts'
 import { Connector } from './connector.ts'
-import type { ClientEffects, Delivery, LinkId, StateName } from './effects.ts'
+import type { ClientEffects, Delivery, StateName } from './effects.ts'
 import { Keeper } from './keeper.ts'
 import { type Listener, Listeners, type Outcome } from './listeners.ts'
 import { type ClientOptions, parseOptions } from './options.ts'
+import { PageLife } from './page-life.ts'
 import { Pending } from './pending.ts'
 import { ProgressWatch } from './progress.ts'
 import { ClientSession } from './session.ts'
 import { type Cancel, type Surroundings, surroundings, watchPage } from './surroundings.ts'
+import { Turn } from './turn.ts'
 
 const LIFECYCLE = {
   state: true,
@@ -63,14 +65,9 @@ class LiveClient {
   readonly #debug: (what: string, details: unknown) => void
   readonly #pending: Pending
   readonly #keeper: Keeper | null
-  readonly #segment: string
-  /** It is not known yet whether this page may go on with what an earlier one left. */
-  #isDeciding = false
-  #isAway = false
-  #flushQueued = false
-  #acknowledgement: { readonly at: number; readonly cancel: Cancel } | null = null
+  readonly #life: PageLife
+  readonly #turn: Turn
   readonly #progress = new ProgressWatch((progress) => this.#tell('progress', progress))
-  #progressTimer: Cancel | null = null
   readonly #unwatch: Cancel
 
   constructor(where: Surroundings, url: string | URL, options: ClientOptions) {
@@ -80,28 +77,19 @@ class LiveClient {
     this.#keeper = storage ? new Keeper(storage, String(url), locks, newToken) : null
     const snapshot = this.#keeper?.take(segment) ?? null
     const parsed = parseOptions(url, options, () => snapshot?.segment ?? newToken())
-    const { connector, outboxBytes } = parsed
-    this.#segment = parsed.segment
-    this.#debug = parsed.debug
-    this.#auth = new Auth(parsed.auth)
+    const { connector, outboxBytes, debug } = parsed
+    this.#debug = debug
     this.#listeners = new Listeners(where.report)
     const effects = this.#effects()
-    this.#session = new ClientSession({
-      instance: newToken(),
-      outboxBytes,
-      newKey: newToken,
-      effects,
-      snapshot,
-    })
+    const session = { instance: newToken(), outboxBytes, newKey: newToken, effects, snapshot }
+    this.#session = new ClientSession(session)
     this.#pending = new Pending(this.#session, where)
-    this.#connector = new Connector(this.#session, connector, where, () => this.#wake(), parsed.debug)
-    const watcher = {
-      away: (isPage: boolean) => this.#leave(isPage),
-      back: () => void this.#comeBack(),
-      check: (surely: boolean) => this.#connector.check(surely),
-    }
-    this.#unwatch = page ? watchPage(page, connector.target.hostname === 'localhost', watcher) : () => {}
-    void this.#own(snapshot !== null)
+    this.#turn = new Turn(this.#session, where, (now) => this.#flushed(now))
+    this.#connector = new Connector(this.#session, connector, where, () => this.#turn.wake(), debug)
+    this.#auth = new Auth(parsed.auth, this.#session, this.#connector, where)
+    this.#life = new PageLife(this.#session, this.#connector, this.#pending, this.#keeper, parsed.segment)
+    this.#unwatch = page ? watchPage(page, connector.target.hostname === 'localhost', this.#life) : () => {}
+    void this.#life.begin(snapshot !== null)
     this.#connector.check(true)
   }
 
@@ -153,7 +141,8 @@ class LiveClient {
   }
 
   close(): void {
-    this.#end('closed_by_client', CODES.closed_by_client.text)
+    const code = 'closed_by_client'
+    this.#connector.input(() => this.#session.close(code, CODES[code].text, this.#where.now()))
   }
 
   // What leaves.
@@ -161,97 +150,26 @@ class LiveClient {
   #emit(name: string, args: unknown[], wantsAnswer: boolean): number {
     if (Object.hasOwn(LIFECYCLE, name)) throw new LimpetError('name_invalid')
     const number = this.#session.emit(name, args, wantsAnswer)
-    this.#wake()
+    this.#turn.wake()
     return number
   }
 
   #emitVolatile(name: string, args: unknown[]): void {
     if (Object.hasOwn(LIFECYCLE, name)) throw new LimpetError('name_invalid')
     this.#session.emitVolatile(name, args)
-    this.#wake()
+    this.#turn.wake()
   }
 
   async #ask(name: string, args: unknown[], timeoutMs: number | null): Promise<unknown> {
     return this.#pending.question(this.#emit(name, args, true), timeoutMs)
   }
 
-  #end(code: string, reason: string): void {
-    this.#connector.input(() => this.#session.close(code, reason, this.#where.now()))
-  }
-
-  /** All frames of a turn leave in one go. */
-  #wake(): void {
-    if (this.#flushQueued) return
-    this.#flushQueued = true
-    queueMicrotask(() => this.#flush())
-  }
-
-  #flush(): void {
-    this.#flushQueued = false
-    this.#session.flush(this.#where.now())
+  #flushed(now: number): number {
     this.#pending.settle()
-    this.#watchProgress()
-    if (this.#keeper?.isAway) this.#save()
-    const at = this.#session.dueAt()
-    if (this.#acknowledgement?.at === at) return
-    this.#acknowledgement?.cancel()
-    this.#acknowledgement = null
-    if (at === Number.POSITIVE_INFINITY) return
-    const due = (): void => {
-      this.#acknowledgement = null
-      this.#flush()
-    }
-    const ms = Math.max(0, at - this.#where.now())
-    this.#acknowledgement = { at, cancel: this.#where.setTimer(due, ms) }
-  }
-
-  #watchProgress(): void {
-    this.#progressTimer?.()
-    this.#progressTimer = null
+    this.#life.changed()
     const { emittedBytes, unwrittenBytes, replay } = this.#session
     const unsentBytes = unwrittenBytes === null ? null : unwrittenBytes + this.#connector.ahead
-    const ms = this.#progress.look(this.#where.now(), { emittedBytes, unsentBytes, replay })
-    if (ms !== null) this.#progressTimer = this.#where.setTimer(() => this.#watchProgress(), ms)
-  }
-
-  // The page's life.
-
-  /** @param isRestored the session waits for the answer; one of our own does not */
-  async #own(isRestored: boolean): Promise<void> {
-    this.#isDeciding = isRestored
-    const isOwner = await this.#keeper?.own()
-    this.#isDeciding = false
-    if (isRestored && isOwner === false) this.#pending.renumber(this.#session.renounce())
-    if (isRestored) this.#goOn()
-  }
-
-  #leave(isPage: boolean): void {
-    this.#isAway = true
-    this.#connector.input(() => this.#session.suspend('link_lost'))
-    if (isPage) this.#save()
-  }
-
-  #save(): void {
-    const keeper = this.#keeper
-    keeper?.leave(this.#session.snapshot({ segment: this.#segment, owner: keeper.owner }))
-  }
-
-  async #comeBack(): Promise<void> {
-    this.#isAway = false
-    if (this.#keeper?.isAway) {
-      this.#isDeciding = true
-      const found = await this.#keeper.comeBack()
-      this.#isDeciding = false
-      if (found === 'lost') this.#session.lose()
-      else if (found !== 'same') this.#session.adopt(found)
-    }
-    this.#goOn()
-  }
-
-  #goOn(): void {
-    if (this.#isDeciding || this.#isAway || this.#session.state !== 'suspended') return
-    this.#connector.input(() => this.#session.wake())
-    this.#connector.check(true)
+    return this.#progress.look(now, { emittedBytes, unsentBytes, replay })
   }
 
   // What the session machine asks for.
@@ -261,7 +179,7 @@ class LiveClient {
       send: (link, frames) => this.#connector.send(link, frames),
       writable: (link) => this.#connector.writable(link),
       closeLink: (link, code) => this.#connector.closeLink(link, code),
-      needAuth: (link) => void this.#authenticate(link),
+      needAuth: (link) => void this.#auth.need(link),
       state: (to, from) => {
         this.#tell('state', to)
         // A session that is lost on a live link has no id any more: `discontinuity` tells that. And a listener may have
@@ -291,29 +209,6 @@ class LiveClient {
     }
   }
 
-  async #authenticate(link: LinkId): Promise<void> {
-    try {
-      const answer = await this.#auth.answer(() => this.#session.candidate?.link === link)
-      if (answer) this.#connector.input(() => this.#session.authReady(link, answer.auth))
-    } catch (error) {
-      this.#refuse(link, error)
-    }
-  }
-
-  /** Most often the network: then later. A LimpetError that says never ends the session. */
-  #refuse(link: LinkId, error: unknown): void {
-    if (this.#session.candidate?.link !== link) return
-    if (error instanceof LimpetError && (error.retry === 'never' || error.code === 'arguments_invalid')) {
-      this.#end(error.code, error.message)
-      return
-    }
-    this.#where.report(error)
-    this.#connector.input(() => {
-      this.#session.linkClosed(link)
-      this.#connector.closeLink(link, 'busy')
-    })
-  }
-
   #deliver(message: Delivery): void {
     const { name, args, wantsAnswer } = message
     // A peer must not be able to feign the client's own events.
@@ -336,7 +231,7 @@ class LiveClient {
       result = { ok: false, code: known.code, message: known.message }
     }
     this.#session.answer(message, result)
-    this.#wake()
+    this.#turn.wake()
     if (cause !== null) this.#where.report(cause)
   }
 

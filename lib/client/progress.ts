@@ -53,11 +53,11 @@ export class ProgressWatch {
     this.#replayAt = Number.NEGATIVE_INFINITY
   }
 
-  /** @returns in how many milliseconds to look again, whatever happens before; null when nothing is under way */
-  look(now: number, { emittedBytes, unsentBytes, replay }: OnTheWay): number | null {
+  /** @returns when to look again at the latest; Infinity when nothing is under way */
+  look(now: number, { emittedBytes, unsentBytes, replay }: OnTheWay): number {
     this.#upload(now, emittedBytes, unsentBytes)
     this.#replay(now, replay)
-    return this.#base === null || unsentBytes === null ? null : EVERY_MS
+    return this.#base === null || unsentBytes === null ? Number.POSITIVE_INFINITY : now + EVERY_MS
   }
 
   #upload(now: number, emitted: number, unsent: number | null): void {

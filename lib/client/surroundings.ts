@@ -61,7 +61,7 @@ function base64url(bytes: Uint8Array): string {
 export interface PageWatcher {
   /** The network or the page is gone; what was said before stands until all of it is back. */
   away(isPage: boolean): void
-  back(): void
+  back(): unknown
   /** The link may have died unnoticed. `surely`: the network changed. */
   check(surely: boolean): void
 }
