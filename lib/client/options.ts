@@ -1,4 +1,5 @@
 /** What `connect` is given: defaults and checks. A wrong value is the caller's bug: TypeError. */
+import { isToken } from '../wire/greeting-frames.ts'
 import type { ConnectorOptions } from './connector.ts'
 import type { Vault } from './keeper.ts'
 import type { LinkTransport } from './link.ts'
@@ -41,7 +42,6 @@ export interface ParsedOptions {
   readonly auth: () => unknown
 }
 
-const SEGMENT = /^[A-Za-z0-9_-]{1,64}$/
 const SCHEME = /^(http|ws)(s?:)$/
 
 export function parseOptions(
@@ -53,7 +53,7 @@ export function parseOptions(
   if (transports.length === 0 || transports.some((name) => name !== 'websocket' && name !== 'polling'))
     throw new TypeError("transports must be a list of 'websocket' and 'polling'")
   const segment = options.segment ?? drawSegment()
-  if (!SEGMENT.test(segment)) throw new TypeError('segment must be 1 to 64 of A-Z a-z 0-9 _ -')
+  if (!isToken(segment)) throw new TypeError('segment must be 1 to 64 of A-Z a-z 0-9 _ -')
   return {
     connector: {
       target: targetOf(url, segment),

@@ -1,5 +1,6 @@
 /** What a page leaves of its session for the next one, as text for a storage. It holds the session's key: a secret. */
 import type { Data } from '../wire/frames.ts'
+import { isCount, isToken } from '../wire/greeting-frames.ts'
 import { fromBase64, toBase64 } from './base64.ts'
 
 export interface Snapshot {
@@ -39,8 +40,7 @@ export function parseSnapshot(text: string): Snapshot | null {
     const { id, outbox } = rest
     if (version !== VERSION || !(id === null || isToken(id)) || !TOKENS.every((name) => isToken(value[name])))
       return null
-    if (!COUNTS.every((name) => Number.isSafeInteger(value[name]) && (value[name] as number) >= 0))
-      return null
+    if (!COUNTS.every((name) => isCount(value[name]))) return null
     const frames = (outbox as [string | null, string | [string]][]).map(([name, data]) => {
       if (name !== null && typeof name !== 'string') throw new TypeError()
       return [name, typeof data === 'string' ? data : fromBase64(data[0])] as const
@@ -49,8 +49,4 @@ export function parseSnapshot(text: string): Snapshot | null {
   } catch {
     return null
   }
-}
-
-function isToken(value: unknown): boolean {
-  return typeof value === 'string' && /^[A-Za-z0-9_-]{1,64}$/.test(value)
 }

@@ -1,5 +1,5 @@
 /** Frames that begin and end a session: JSON objects, parsed field by field. */
-import type { Limits, Message } from './frames.ts'
+import type { Message } from './frames.ts'
 import { isTooDeep } from './values.ts'
 
 const TOKEN = /^[A-Za-z0-9_-]{1,64}$/
@@ -15,16 +15,14 @@ export function parseHello(body: string): Message | null {
 
 export function parseWelcome(body: string): Message | null {
   const v = parseObject(body)
-  if (!v || !isToken(v.id) || !isCount(v.from) || v.from < 1 || !isCount(v.taken) || !isCount(v.handled))
-    return null
-  if (!isCheck(v.check) || !isCount(v.graceMs) || v.handled > v.taken) return null
-  const { sent = v.from - 1 } = v
-  if (!isCount(sent) || v.from > sent + 1) return null
-  const limits = v.limits as Partial<Limits> | null
-  if (typeof limits !== 'object' || limits === null) return null
+  if (!v || !isToken(v.id) || !isCheck(v.check)) return null
+  // Not said: nothing is known to be missed.
+  v.sent ??= Number(v.from) - 1
+  if (!hasCounts(v, 'from', 'taken', 'handled', 'sent', 'graceMs')) return null
+  if (v.from < 1 || v.handled > v.taken || v.from > v.sent + 1) return null
+  const { id, from, taken, handled, check, sent, graceMs, limits } = v
+  if (!isObject(limits) || !hasCounts(limits, 'payloadBytes', 'outboxBytes')) return null
   const { payloadBytes, outboxBytes } = limits
-  if (!isCount(payloadBytes) || !isCount(outboxBytes)) return null
-  const { id, from, taken, handled, check, graceMs } = v
   return {
     type: 'welcome',
     welcome: { id, from, taken, handled, check, sent, graceMs, limits: { payloadBytes, outboxBytes } },
@@ -33,18 +31,28 @@ export function parseWelcome(body: string): Message | null {
 
 export function parseGone(body: string): Message | null {
   const v = parseObject(body)
-  if (!v || typeof v.code !== 'string' || !isCount(v.handled) || !isCount(v.taken)) return null
+  if (!v || typeof v.code !== 'string' || !hasCounts(v, 'handled', 'taken')) return null
   return { type: 'gone', gone: { code: v.code, handled: v.handled, taken: v.taken } }
 }
 
 export function parseObject(body: string): Record<string, unknown> | null {
   try {
     const value: unknown = JSON.parse(body)
-    if (typeof value !== 'object' || value === null || isTooDeep(value)) return null
-    return value as Record<string, unknown>
+    return isObject(value) && !isTooDeep(value) ? value : null
   } catch {
     return null
   }
+}
+
+function isObject(value: unknown): value is Record<string, unknown> {
+  return typeof value === 'object' && value !== null
+}
+
+function hasCounts<T extends object, N extends string>(
+  value: T,
+  ...names: N[]
+): value is T & Record<N, number> {
+  return names.every((name) => isCount((value as Record<string, unknown>)[name]))
 }
 
 export function isCount(value: unknown): value is number {
@@ -55,6 +63,6 @@ function isCheck(value: unknown): value is number {
   return isCount(value) && value <= 0xffffffff
 }
 
-function isToken(value: unknown): value is string {
+export function isToken(value: unknown): value is string {
   return typeof value === 'string' && TOKEN.test(value)
 }

@@ -202,6 +202,38 @@ t.test('listeners', async (t) => {
   })
 })
 
+t.test('debug tells of links, tries and events, and nothing secret', async (t) => {
+  const told: [string, unknown][] = []
+  const debug = (what: string, details: unknown): void => void told.push([what, details])
+  const { server, client } = await start(t, { debug, auth: 'a secret' })
+  const first = await server.link()
+  const { key } = await first.greet()
+  await until(() => client.state === 'connected')
+  first.cut()
+  await (await server.link()).greet()
+  await until(() => client.state === 'connected')
+  client.close()
+  const link = { link: 1, transport: 'websocket' }
+  t.match(told, [
+    ['link', { ...link, purpose: 'connect' }],
+    ['link open', { link: 1 }],
+    ['state', 'connected'],
+    ['connect'],
+    ['link lost', { ...link, welcomed: true }],
+    ['state', 'recovering'],
+    ['suspend'],
+    ['next try', { ms: Number }],
+    ['link', { link: 2 }],
+    ['link open', { link: 2 }],
+    ['state', 'connected'],
+    ['resume', { missed: 0 }],
+    ['state', 'closed'],
+    ['link closed', { link: 2, code: 'closed_by_client' }],
+    ['close', { code: 'closed_by_client' }],
+  ])
+  for (const secret of [key, 'a secret']) t.notOk(JSON.stringify(told).includes(secret))
+})
+
 t.test('a lost link', async (t) => {
   t.test('emit inside suspend, resume and close handlers', async (t) => {
     const { server, client, log, errors } = await start(t)
