@@ -1,9 +1,10 @@
 /** Keeps a session on links: opens them, gives them time, falls back to polling and returns to WebSocket. */
 import { retryOf } from '../wire/codes.ts'
 import type { Data } from '../wire/frames.ts'
-import { Backoff, WebSocketPatience } from './backoff.ts'
+import { Backoff } from './backoff.ts'
 import type { LinkId } from './effects.ts'
 import type { Link, LinkTransport } from './link.ts'
+import { Moves } from './moves.ts'
 import type { ClientSession } from './session.ts'
 import type { Cancel, Surroundings } from './surroundings.ts'
 
@@ -43,12 +44,11 @@ export class Connector {
   readonly #afterInput: () => void
   readonly #debug: (what: string, details: unknown) => void
   readonly #backoff: Backoff
-  readonly #patience = new WebSocketPatience()
+  readonly #moves: Moves
   readonly #entries = new Map<LinkId, Entry>()
   #lastId = 0
   #policy: 'now' | 'later' = 'now'
   #retry: { readonly cancel: Cancel; readonly at: number; readonly ordered: boolean } | null = null
-  #cancelMove: Cancel | null = null
 
   /** `afterInput` runs whenever a link has told the session something. */
   constructor(
@@ -63,10 +63,9 @@ export class Connector {
     this.#surroundings = surroundings
     this.#afterInput = afterInput
     this.#debug = debug
+    this.#moves = new Moves(surroundings, () => this.#open('move', ['websocket']))
     this.#backoff = new Backoff(options.reconnectDelayMs, options.reconnectDelayMaxMs)
   }
-
-  // What the session asks for.
 
   send(id: LinkId, frames: readonly Data[]): void {
     this.#entries.get(id)?.link.send(frames)
@@ -81,7 +80,7 @@ export class Connector {
     if (!entry) return
     this.#debug('link closed', { link: id, code })
     this.#policy = retryOf(code) === 'now' ? 'now' : 'later'
-    if (entry.purpose === 'move' && !entry.welcomed) this.#moveFailed()
+    if (entry.purpose === 'move' && !entry.welcomed) this.#moves.failed()
     this.#drop(entry)
   }
 
@@ -92,7 +91,8 @@ export class Connector {
 
   /** Milliseconds until the next try; null when none waits for its time. */
   get retryInMs(): number | null {
-    return this.#retry && this.#isWaiting() ? Math.max(0, this.#retry.at - this.#surroundings.now()) : null
+    const at = this.#session.isWaiting ? this.#retry?.at : undefined
+    return at === undefined ? null : Math.max(0, at - this.#surroundings.now())
   }
 
   retryAfter(ms: number): void {
@@ -116,7 +116,7 @@ export class Connector {
   /** Connects at once, or makes sure that the current link lives: a second one takes over if it does not. */
   check(surely: boolean): void {
     const current = this.#current()
-    if (this.#isWaiting()) {
+    if (this.#session.isWaiting) {
       // A slot that the server gave is kept.
       if (this.#entries.size === 0 && !this.#retry?.ordered) this.#connect()
     } else if (current && this.#entries.size === 1) {
@@ -131,13 +131,11 @@ export class Connector {
     if (current) this.#lost(current)
   }
 
-  // Links.
-
   #connect(): void {
     this.#cancelRetry()
-    if (!this.#isWaiting()) return
+    if (!this.#session.isWaiting) return
     const { transports } = this.#options
-    const holdsBack = this.#surroundings.now() < this.#patience.notBefore && transports.includes('polling')
+    const holdsBack = this.#moves.holdsBack && transports.includes('polling')
     this.#open('connect', holdsBack ? ['polling'] : transports)
   }
 
@@ -174,13 +172,12 @@ export class Connector {
     const { transport } = entry.link
     this.#debug('link lost', { link: id, transport, welcomed })
     this.#drop(entry)
-    if (welcomed && transport === 'websocket') {
-      this.#patience.lost(this.#surroundings.now(), this.#surroundings.random())
-    }
-    if (!welcomed && purpose === 'move') this.#moveFailed()
+    if (welcomed && transport === 'websocket') this.#moves.lost()
+    if (!welcomed && purpose === 'move') this.#moves.failed()
     this.input(() => {
       this.#session.linkClosed(id)
-      if (!welcomed && purpose === 'connect' && this.#isWaiting()) this.#open('connect', rest, transport)
+      if (!welcomed && purpose === 'connect' && this.#session.isWaiting)
+        this.#open('connect', rest, transport)
     })
   }
 
@@ -190,22 +187,16 @@ export class Connector {
     entry.link.close()
   }
 
-  #moveFailed(): void {
-    this.#patience.failed(this.#surroundings.now(), this.#surroundings.random())
-  }
-
   #welcomed(entry: Entry): void {
     entry.welcomed = true
     entry.cancelDeadline()
     this.#backoff.welcomed()
     this.#policy = 'now'
-    const now = this.#surroundings.now()
-    const random = this.#surroundings.random()
     if (entry.link.transport === 'websocket') {
-      if (entry.purpose === 'move') this.#patience.moved(now)
+      if (entry.purpose === 'move') this.#moves.moved()
       for (const other of [...this.#entries.values()]) if (other !== entry) this.#drop(other)
-    } else if (entry.failed === 'websocket') this.#patience.failed(now, random)
-    else this.#patience.polling(now, random)
+    } else if (entry.failed === 'websocket') this.#moves.failed()
+    else this.#moves.polling()
   }
 
   // After each input: what must be under way now.
@@ -214,10 +205,9 @@ export class Connector {
     const current = this.#current()
     if (current && !current.welcomed) this.#welcomed(current)
     const { state } = this.#session
-    if (state === 'suspended' || state === 'closed') {
+    if (state === 'suspended' || state === 'closed')
       for (const entry of [...this.#entries.values()]) this.#drop(entry)
-    }
-    if (this.#isWaiting()) this.#wait()
+    if (this.#session.isWaiting) this.#wait()
     // A slot that the server gave stands while the page is away.
     else if (state !== 'suspended' || !this.#retry?.ordered) this.#cancelRetry()
     this.#planMove(current)
@@ -240,20 +230,11 @@ export class Connector {
   }
 
   #planMove(current: Entry | null): void {
-    const wanted =
+    this.#moves.plan(
       current?.link.transport === 'polling' &&
-      this.#options.transports.includes('websocket') &&
-      ![...this.#entries.values()].some((entry) => entry.purpose === 'move' && !entry.welcomed)
-    if (!wanted) {
-      this.#cancelMove?.()
-      this.#cancelMove = null
-    } else if (!this.#cancelMove) {
-      const ms = Math.max(0, this.#patience.notBefore - this.#surroundings.now())
-      this.#cancelMove = this.#surroundings.setTimer(() => {
-        this.#cancelMove = null
-        this.#open('move', ['websocket'])
-      }, ms)
-    }
+        this.#options.transports.includes('websocket') &&
+        ![...this.#entries.values()].some((entry) => entry.purpose === 'move' && !entry.welcomed),
+    )
   }
 
   #cancelRetry(): void {
@@ -264,10 +245,5 @@ export class Connector {
   #current(): Entry | null {
     const { link } = this.#session
     return link === null ? null : (this.#entries.get(link) ?? null)
-  }
-
-  #isWaiting(): boolean {
-    const { state } = this.#session
-    return state === 'connecting' || state === 'recovering'
   }
 }

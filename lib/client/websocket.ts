@@ -8,7 +8,7 @@ type Socket = WebSocket & { terminate?(): void }
 /** Node 20 has no WebSocket of its own. */
 async function newSocket(url: string): Promise<Socket> {
   // False in what browsers load, and dropped with all it holds.
-  if (typeof process === 'object' && process.versions?.node) {
+  if (typeof process === 'object' && process.versions?.node && !('Deno' in globalThis)) {
     const { WebSocket } = await import('ws')
     return new WebSocket(url, { perMessageDeflate: false }) as unknown as Socket
   }
