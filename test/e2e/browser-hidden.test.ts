@@ -16,7 +16,7 @@ t.test('a hidden tab', { skip }, async (t) => {
     app: 'browser',
     args: ['--ping-interval-ms', '500', '--ping-timeout-ms', '2000'],
   })
-  const observer = new Observer(cluster.url)
+  const observer = await Observer.start(cluster.url)
   t.teardown(() => observer.close())
   const tab = await browser.open(`${cluster.url}/`)
   await until(() => tab.evaluate<boolean>(`window.client?.state === 'connected'`), 10_000, 'connected')

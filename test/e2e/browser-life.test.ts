@@ -6,7 +6,7 @@ import { type Cluster, startCluster, steadyPort } from '../support/cluster.ts'
 import { nothingLeft } from '../support/nothing-left.ts'
 import { type FaultProxy, startProxy } from '../support/proxy.ts'
 import { Observer, Tab, type TabOptions } from '../support/tab.ts'
-import { pause, until } from '../support/until.ts'
+import { pause } from '../support/until.ts'
 
 /** How long the server is gone; 30000 for the whole of it. */
 const GONE_MS = Number(process.env.GONE_MS ?? 1500)
@@ -19,14 +19,15 @@ t.test('the life of a page', { skip }, async (t) => {
   const browser = launched.browser!
   t.teardown(() => browser.close())
   const cluster = await startCluster(t, { app: 'browser', args: PROBES, port: await steadyPort() })
-  const observer = new Observer(cluster.url)
-  t.teardown(() => observer.close())
-  await until(async () => {
-    await observer.say('first')
-    return observer.heard.length > 0
-  })
-  const life = new Life(browser, cluster, observer)
-  for (const [what, act] of CASES) await t.test(what, (t) => act(t, life))
+  const test = (what: string, act: Act, buffered: boolean): Promise<unknown> =>
+    t.test(what, { buffered }, async (t) => {
+      const observer = await Observer.start(cluster.url, what)
+      t.teardown(() => observer.close())
+      await act(t, new Life(browser, cluster, observer, what))
+    })
+  t.jobs = 4
+  await Promise.all(CASES.map(([what, act]) => test(what, act, true)))
+  for (const [what, act] of ALONE) await test(what, act, false)
   t.same(cluster.complaints(), [])
 })
 
@@ -34,8 +35,10 @@ class Life {
   readonly cluster: Cluster
   readonly observer: Observer
   readonly browser: Browser
+  readonly room: string
 
-  constructor(browser: Browser, cluster: Cluster, observer: Observer) {
+  constructor(browser: Browser, cluster: Cluster, observer: Observer, room: string) {
+    this.room = room
     this.browser = browser
     this.cluster = cluster
     this.observer = observer
@@ -49,7 +52,7 @@ class Life {
   }
 
   async open(t: Test, options: TabOptions = {}, url = this.cluster.url): Promise<Tab> {
-    return Tab.open(await this.context(t), 'the tab', url, options)
+    return Tab.open(await this.context(t), 'the tab', url, { auth: this.room, ...options })
   }
 
   /** The server behind a proxy of one's own. */
@@ -68,7 +71,10 @@ class Life {
   }
 }
 
-const CASES: [what: string, act: (t: Test, life: Life) => Promise<void>][] = [
+type Act = (t: Test, life: Life) => Promise<void>
+
+/** Side by side: each has a room, and a browser's context, of its own. */
+const CASES: [what: string, act: Act][] = [
   ['a reload begins a new session', reloadAnew],
   ['a reload with storage goes on', reloadKept],
   ['another page, and back, by loading it again', leftAndLoaded],
@@ -77,11 +83,15 @@ const CASES: [what: string, act: (t: Test, life: Life) => Promise<void>][] = [
   ['the back button', backButton],
   ['a page that comes back behind another of its kind', backBehindAnother],
   ['offline and online', offline],
-  ['a machine that sleeps', sleep],
   ['WebSockets answered with 400', (t, life) => blocked(t, life, 'answer')],
   ['WebSockets swallowed', (t, life) => blocked(t, life, 'swallow')],
   ['two tabs on different workers', twoWorkers],
   ['a large message tells how much has left', upload],
+]
+
+/** What all others would feel. */
+const ALONE: [what: string, act: Act][] = [
+  ['a machine that sleeps', sleep],
   [`a server that is gone for ${GONE_MS} ms`, gone],
 ]
 
@@ -245,7 +255,7 @@ async function backBehindAnother(t: Test, life: Life): Promise<void> {
 
 async function offline(t: Test, life: Life): Promise<void> {
   const context = await life.context(t)
-  const tab = await Tab.open(context, 'the tab', life.cluster.url)
+  const tab = await Tab.open(context, 'the tab', life.cluster.url, { auth: life.room })
   await life.observer.agrees(t, [tab])
   await context.setOffline(true)
   await tab.is('suspended')
@@ -316,7 +326,10 @@ async function twoWorkers(t: Test, life: Life): Promise<void> {
   const context = await life.context(t)
   const tabs = await Promise.all(
     [0, 1].map((slot) =>
-      Tab.open(context, `the tab on ${slot}`, life.cluster.url, { segment: life.cluster.segmentOn(slot) }),
+      Tab.open(context, `the tab on ${slot}`, life.cluster.url, {
+        auth: life.room,
+        segment: life.cluster.segmentOn(slot),
+      }),
     ),
   )
   await life.observer.agrees(t, tabs)

@@ -23,6 +23,7 @@ export interface TabOptions {
 }
 
 interface ToServer {
+  enter(): void
   say(text: string): string
 }
 interface ToClient {
@@ -35,9 +36,16 @@ export class Observer {
   readonly #client: ReturnType<typeof connect<ToServer, ToClient>>
   #marks = 0
 
-  constructor(url: string) {
-    this.#client = connect<ToServer, ToClient>(url, { reconnectDelayMaxMs: 500 })
+  private constructor(url: string, room: string) {
+    this.#client = connect<ToServer, ToClient>(url, { auth: room, reconnectDelayMaxMs: 500 })
     this.#client.on('said', (text) => this.heard.push(text))
+  }
+
+  /** In the room. */
+  static async start(url: string, room?: string): Promise<Observer> {
+    const observer = new Observer(url, room ?? 'all')
+    await observer.#client.emitWithAck('enter')
+    return observer
   }
 
   /** Resolves when it is said. */

@@ -1,5 +1,5 @@
 /**
- * One room, and a page that writes down all it is told. What a tab has seen stays in its sessionStorage, so that it can be
+ * A room for those of one `auth`, and a page that writes down all it is told. What a tab has seen stays in its sessionStorage, so that it can be
  * held against what was said, over reloads. The policy allows what comes from here, and nothing else.
  */
 const HEADERS = { 'content-security-policy': "default-src 'self'" }
@@ -58,11 +58,12 @@ export default (server) => {
     const [type, body] = PAGES[url.split('?')[0]] ?? ['text/plain', '']
     response.writeHead(body ? 200 : 404, { ...HEADERS, 'content-type': `${type}; charset=utf-8` }).end(body)
   })
+  server.use(({ auth }) => ({ room: String(auth ?? 'all') }))
   server.on('session', (session) => {
-    session.on('open', () => session.join('all'))
-    session.on('enter', () => session.join('all'))
+    session.on('open', () => session.join(session.data.room))
+    session.on('enter', () => session.join(session.data.room))
     session.on('say', async (text) => {
-      await server.to('all').emit('said', text)
+      await server.to(session.data.room).emit('said', text)
       return text
     })
     session.on('weigh', (bytes) => bytes.length)
