@@ -17,7 +17,7 @@ export function parseWelcome(body: string): Message | null {
   const v = parseObject(body)
   if (!v || !isToken(v.id) || !isCheck(v.check)) return null
   // Not said: nothing is known to be missed.
-  v.sent ??= Number(v.from) - 1
+  if (v.sent === undefined) v.sent = Number(v.from) - 1
   if (!hasCounts(v, 'from', 'taken', 'handled', 'sent', 'graceMs')) return null
   if (v.from < 1 || v.handled > v.taken || v.from > v.sent + 1) return null
   const { id, from, taken, handled, check, sent, graceMs, limits } = v
