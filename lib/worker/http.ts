@@ -14,8 +14,10 @@ import { ADDRESS_HEADER, type Destination, Forwarder, httpSocketPath } from './f
 import { Gate } from './gate.ts'
 import { createHttpServer, type Exchange } from './http-server.ts'
 import { setOrigin } from './origin.ts'
+import { limitPackets, PACKETS_MAX } from './packets.ts'
 import { type Place, type RequestTarget, requestTargetOf } from './request-target.ts'
 
+const TOO_MANY_PACKETS = `The body holds more than ${PACKETS_MAX} packets.`
 /** The default ping interval and timeout: a link that is silent longer is lost. */
 const BODY_MS = 45_000
 /** Node's own limit for a whole request, on servers that listen: a page may take an upload. */
@@ -159,7 +161,6 @@ class Edge {
 
   #link(exchange: Exchange, place: Place, address: string, fromPeer: boolean): void {
     const { req } = exchange
-    const { slot } = this.#options
     const { maxHttpBufferSize: limit = Number.POSITIVE_INFINITY, cors } = this.#engineOf(place).opts
     const refusal =
       (cors ? null : this.#gate.origin(req)) ?? this.#gate.refusal(req, exchange.kind === 'upgrade', limit)
@@ -170,7 +171,7 @@ class Edge {
       return
     }
     const owner = this.#ownerOf(place)
-    if (owner === slot) this.#own(exchange, place, address)
+    if (owner === this.#options.slot) this.#own(exchange, place, address)
     else if (fromPeer) {
       this.counters.misplacedRefused++
       this.#refuse(exchange, 503, 'This request was forwarded to a worker that does not own its segment.')
@@ -204,10 +205,8 @@ class Edge {
   #own(exchange: Exchange, place: Place, address: string): void {
     const { raw } = this.#options
     const engine = this.#engineOf(place)
-    if (engine === raw && !raw.hasListeners()) {
-      this.#refuse(exchange, 400, 'This server takes no raw connections.')
-      return
-    }
+    if (engine === raw && !raw.hasListeners())
+      return this.#refuse(exchange, 400, 'This server takes no raw connections.')
     const crowded = !place.query.sid ? this.#gate.crowded(address) : null
     if (crowded) return this.#refuse(exchange, crowded.status, crowded.sentence)
     const req = exchange.req as IncomingMessage & { _query: Place['query'] }
@@ -218,6 +217,7 @@ class Edge {
       const { res } = exchange
       if (!engine.opts.cors)
         for (const [name, value] of Object.entries(this.#gate.headers(req))) res.setHeader(name, value)
+      if (req.method === 'POST') limitPackets(req, () => this.#refuse(exchange, 413, TOO_MANY_PACKETS))
       engine.handleRequest(req, res)
     } else engine.handleUpgrade(req, exchange.socket, exchange.head)
   }

@@ -1,7 +1,9 @@
 /** What strangers send: each gets its answer or code and one log line; the workers live, and nobody else notices. */
 import t, { type Test } from 'tap'
 import { encodeEvent, encodeHello, encodeNumber } from '../../lib/wire/frames.ts'
+import { PACKETS_MAX } from '../../lib/worker/packets.ts'
 import { type Cluster, type LogLine, startCluster } from '../support/cluster.ts'
+import { isSentence } from '../support/edges.ts'
 import { nothingLeft } from '../support/nothing-left.ts'
 import { openLink, type PeerLink, PeerSession, type Transport } from '../support/peer.ts'
 import { ask, rawConnect, request, upgradeRequest } from '../support/raw.ts'
@@ -105,6 +107,35 @@ t.test('defaults: no raw connections, no pages, 4 MiB', async (t) => {
       await link.end()
     })
   }
+})
+
+/** More than a POST may hold, in few bytes. */
+const MANY = Array.from({ length: PACKETS_MAX + 1 }, () => '3')
+
+t.test('packets without end', async (t) => {
+  const cluster = await startCluster(t, { app: 'field' })
+  // Slot 1 is where the connection is not: that one is forwarded.
+  for (const [query, slot] of [
+    ['&limpet=1', 1],
+    ['', 0],
+  ] as const) {
+    const connection = await rawConnect(cluster.port)
+    const say = (text: string) => {
+      connection.write(text)
+      return connection.response()
+    }
+    t.equal((await say(request(`/api/${cluster.segmentOn(0)}/?EIO=4&transport=polling${query}`))).status, 200)
+    const path = `/api/${cluster.segmentOn(slot)}/?EIO=4&transport=polling${query}`
+    const { sid } = JSON.parse((await say(request(path))).body.toString().slice(1)) as { sid: string }
+    const most = request(`${path}&sid=${sid}`, { method: 'POST', body: MANY.slice(1).join('\x1e') })
+    t.equal((await say(most)).status, 200)
+    const more = request(`${path}&sid=${sid}`, { method: 'POST', body: MANY.join('\x1e') })
+    isSentence(t, await say(more), 413, `${query}, slot ${slot}`)
+    connection.destroy()
+    const poll = await ask(cluster.port, request(`${path}&sid=${sid}`))
+    t.equal(poll.status, 400, 'the link is over')
+  }
+  t.same(cluster.complaints(), [])
 })
 
 t.test('limits and protocol', async (t) => {
