@@ -8,6 +8,7 @@ import { nothingLeft } from '../support/nothing-left.ts'
 import { openLink, type PeerLink, PeerSession, type Transport } from '../support/peer.ts'
 import { ask, rawConnect, request, upgradeRequest } from '../support/raw.ts'
 import { pause, until } from '../support/until.ts'
+import { clientFrame } from '../support/ws-frames.ts'
 
 const LIMITS = [
   ...['--head-ms', '500', '--head-bytes', '2048', '--hello-ms', '500'],
@@ -109,6 +110,16 @@ t.test('defaults: no raw connections, no pages, 4 MiB', async (t) => {
   }
 })
 
+const [TEXT, CLOSE] = [1, 8]
+const FRAGMENTS_MAX = 16_384
+
+/** One frame of a message of which more is to come. */
+function unfinished(payload: string, opcode: number): Buffer {
+  const frame = clientFrame(payload, opcode)
+  frame[0]! &= 0x7f
+  return frame
+}
+
 /** More than a POST may hold, in few bytes. */
 const MANY = Array.from({ length: PACKETS_MAX + 1 }, () => '3')
 
@@ -134,6 +145,17 @@ t.test('packets without end', async (t) => {
     connection.destroy()
     const poll = await ask(cluster.port, request(`${path}&sid=${sid}`))
     t.equal(poll.status, 400, 'the link is over')
+  }
+  for (const query of ['&limpet=1', '']) {
+    const connection = await rawConnect(cluster.port)
+    connection.write(upgradeRequest(`/api/${cluster.segmentOn(0)}/?EIO=4&transport=websocket${query}`))
+    t.equal((await connection.response()).status, 101)
+    await connection.frame()
+    connection.write(unfinished('4', TEXT))
+    connection.write(Buffer.concat(Array.from({ length: FRAGMENTS_MAX }, () => unfinished('x', 0))))
+    const { opcode, payload } = await connection.frame()
+    t.same([opcode, payload.readUInt16BE()], [CLOSE, 1008], 'a message of too many frames')
+    connection.destroy()
   }
   t.same(cluster.complaints(), [])
 })
