@@ -8,7 +8,7 @@ import type { IncomingMessage } from 'node:http'
 export const PACKETS_MAX = 262_144
 const SEPARATOR = '\x1e'
 
-/** To be called before engine.io reads the body. @param exceeded once; engine.io has let go of the request by then */
+/** @param exceeded once; engine.io has let go of the request by then */
 export function limitPackets(req: IncomingMessage, exceeded: () => void): void {
   let packets = 1
   const count = (chunk: string | Buffer): void => {
@@ -20,5 +20,11 @@ export function limitPackets(req: IncomingMessage, exceeded: () => void): void {
     req.resume()
     exceeded()
   }
-  req.on('data', count)
+  // Behind engine.io, which may take its time: a listener of our own would set the body flowing before anybody else hears it.
+  const follow = (name: string | symbol): void => {
+    if (name !== 'data') return
+    req.off('newListener', follow)
+    req.on('data', count)
+  }
+  req.on('newListener', follow)
 }

@@ -15,6 +15,9 @@ function setUp() {
   const body = new Body()
   const seen: string[] = []
   limitPackets(body as unknown as IncomingMessage, () => seen.push('exceeded'))
+  body.on('end', () => {})
+  if (body.listenerCount('data') > 0) throw new Error('the body flows before anybody reads it')
+  body.on('data', () => {})
   body.on('close', () => seen.push('close'))
   return { body, seen }
 }
