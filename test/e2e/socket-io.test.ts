@@ -213,6 +213,31 @@ t.test('Socket.IO', async (t) => {
     }
   })
 
+  await t.test('much behind the first head, in one write', async (t) => {
+    const text = 'x'.repeat(900_000)
+    for (const slot of [0, 1]) {
+      const visitor = await enterOn(cluster, slot)
+      const made = await connection(t, cluster)
+      made.write(request(visitor.path, { method: 'POST', body: echo(text) }))
+      t.equal(String((await made.response()).body), 'ok')
+      t.ok((await visitor.poll()) === echoed(text), 'and it is whole')
+    }
+  })
+
+  await t.test('clients that leave while they are handed over', async (t) => {
+    const visitor = await enterOn(cluster, 1)
+    await visitor.post('42["block",300]')
+    for (let i = 0; i < 40; i++) {
+      const made = await connection(t, cluster)
+      made.write(request(new Visitor(cluster, cluster.segmentOn(1)).path))
+      if (i % 2 === 0) made.destroy()
+      else made.socket.resetAndDestroy()
+    }
+    await visitor.post(echo('still here'))
+    t.equal(await visitor.poll(), echoed('still here'))
+    t.same(cluster.complaints(), [])
+  })
+
   await t.test('a worker that dies leaves nobody hanging', async (t) => {
     const clients = Array.from({ length: 8 }, (_, i) =>
       stock(t, `/api/${cluster.segmentOn(i % WORKERS)}`, { transports: ['websocket'] }),
