@@ -44,6 +44,11 @@ export async function access(t: Test, ann: Person, bob: Person): Promise<void> {
   })
 
   await t.test('everything has a name for screen readers, and enough contrast', async (t) => {
+    // Somebody is away, and has something to say.
+    await bob.page.context().setOffline(true)
+    await bob.link(/you are offline/)
+    await bob.say('for later')
+    await ann.person('Bob').getByText('reconnecting').waitFor(SECONDS)
     for (const person of [ann, bob]) {
       const found = await focusables(person.page)
       t.ok(found.length > 5)
@@ -58,5 +63,7 @@ export async function access(t: Test, ann: Person, bob: Person): Promise<void> {
         t.same(await person.faint(), [], scheme)
       }
     }
+    await bob.page.context().setOffline(false)
+    await bob.link(/back/)
   })
 }

@@ -1,5 +1,6 @@
 /** Somebody at the built-in chat's page, in a real browser. */
 import type { Browser, BrowserContext, Locator, Page } from 'playwright-core'
+import { faintTexts } from './contrast.ts'
 
 export const SECONDS = { timeout: 10_000 }
 
@@ -184,43 +185,6 @@ export class Person {
     const violations = () => (window as unknown as { violations: string[] }).violations
     return [...this.errors, ...(await this.page.evaluate(violations))]
   }
-}
-
-/** Runs in the page. */
-function faintTexts(): string[] {
-  // A canvas turns any colour of CSS into numbers.
-  const context = new OffscreenCanvas(1, 1).getContext('2d', { willReadFrequently: true })!
-  const over = (colours: string[]): number => {
-    for (const colour of colours) {
-      context.fillStyle = colour
-      context.fillRect(0, 0, 1, 1)
-    }
-    const [r, g, b] = [...context.getImageData(0, 0, 1, 1).data].slice(0, 3).map((value) => {
-      const share = value / 255
-      return share <= 0.04045 ? share / 12.92 : ((share + 0.055) / 1.055) ** 2.4
-    }) as [number, number, number]
-    return 0.2126 * r + 0.7152 * g + 0.0722 * b
-  }
-  const faint: string[] = []
-  for (const element of document.querySelectorAll<HTMLElement>('body *')) {
-    const text = [...element.childNodes].some(
-      ({ nodeType, nodeValue }) => nodeType === 3 && nodeValue?.trim(),
-    )
-    if (
-      !text ||
-      !element.checkVisibility({ visibilityProperty: true }) ||
-      element.closest('.unseen, :disabled')
-    )
-      continue
-    const layers: string[] = []
-    for (let e: HTMLElement | null = element; e; e = e.parentElement)
-      layers.unshift(getComputedStyle(e).backgroundColor)
-    const ground = over(['white', ...layers])
-    const ink = over([getComputedStyle(element).color])
-    const contrast = (Math.max(ground, ink) + 0.05) / (Math.min(ground, ink) + 0.05)
-    if (contrast < 4.5) faint.push(`${element.className || element.tagName} ${contrast.toFixed(2)}`)
-  }
-  return [...new Set(faint)]
 }
 
 /** A picture of one colour. */
