@@ -229,6 +229,22 @@ t.test('the chat', { skip, bail: true }, async (t) => {
       .waitFor(SECONDS)
   })
 
+  await t.test('without demo mode nobody kills', async (t) => {
+    await ann.page.route(`${cluster.url}/`, async (route) => {
+      const response = await route.fetch()
+      const html = await response.text()
+      t.match(html, 'data-demo="on"')
+      await route.fulfill({ response, body: html.replace('data-demo="on"', 'data-demo="off"') })
+    })
+    await ann.page.reload()
+    await ann.link(/connected/)
+    await ann.part('cut').waitFor(SECONDS)
+    for (const name of ['kill', 'worker', 'survived']) t.notOk(await ann.part(name).isVisible(), name)
+    await ann.page.unroute(`${cluster.url}/`)
+    await ann.page.reload()
+    await ann.part('kill').waitFor(SECONDS)
+  })
+
   await access(t, ann, bob)
 
   for (const person of both) t.same(await person.complaints(), [], 'no error, and no violation of the policy')

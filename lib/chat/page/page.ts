@@ -153,7 +153,8 @@ composeFor(rooms.current.name)
 
 part('cut', HTMLButtonElement).addEventListener('click', () => client.cutLink())
 const kill = part('kill', HTMLButtonElement)
-for (const element of document.querySelectorAll<HTMLElement>('[data-demo]')) element.hidden = !settings.demo
+for (const element of document.querySelectorAll<HTMLElement>('[data-for-demo]'))
+  element.hidden = !settings.demo
 kill.addEventListener('click', async () => {
   // Not disabled: that would take the focus away.
   if (kill.ariaBusy === 'true') return
