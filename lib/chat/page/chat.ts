@@ -16,7 +16,7 @@ import { RoomList } from './room-list.ts'
 import type { Rooms } from './rooms.ts'
 import { SessionCard } from './session-card.ts'
 import { TypingView } from './typing-view.ts'
-import { reasonOf } from './words.ts'
+import { lostWords, reasonOf } from './words.ts'
 
 export interface PageSettings extends Settings {
   readonly path: string
@@ -232,7 +232,7 @@ export class Chat {
     client.on('discontinuity', ({ code, pending }) => {
       this.#catchUp.abandon()
       this.card.lost(pending.length)
-      this.happened(`A new session began (${code}).`)
+      this.happened(lostWords(code))
       for (const room of this.rooms.list()) void this.#entrance.enter(room)
     })
     client.on('close', ({ reason }) => {

@@ -1,4 +1,5 @@
 /** What the page says, and what it reads from its URL. Pure. */
+import { CODES, isCode } from '../../wire/codes.ts'
 import { ROOM_MAX } from '../events.ts'
 
 export type LinkState = 'connecting' | 'connected' | 'recovering' | 'suspended' | 'closed'
@@ -26,6 +27,10 @@ export function linkWords(state: LinkState, online: boolean, retryInMs: number |
 export function backWords(caughtUp: number): LinkWords {
   if (caughtUp === 0) return { text: 'back: nothing missed', tone: 'good' }
   return { text: `back: ${counted(caughtUp, 'message')} caught up`, tone: 'good' }
+}
+
+export function lostWords(code: string): string {
+  return `The session was lost: ${isCode(code) ? CODES[code].text : code}. A new one began.`
 }
 
 /** What became of a message whose sending failed. */

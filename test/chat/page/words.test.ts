@@ -9,6 +9,7 @@ import {
   hueOf,
   initialOf,
   linkWords,
+  lostWords,
   roomIn,
   sizeWords,
   typingWords,
@@ -43,6 +44,14 @@ t.test('what became of a message', async (t) => {
   t.match(fateWords(new LimpetError('unknown')), /perhaps/)
   t.match(fateWords(new LimpetError('outbox_full')), /too much is waiting/)
   t.equal(fateWords('odd'), 'not sent: odd')
+})
+
+t.test('why a session was lost', async (t) => {
+  t.match(
+    lostWords('session_expired'),
+    'The session was lost: the session waited longer than its grace. A new one',
+  )
+  t.match(lostWords('of_the_application'), 'lost: of_the_application.')
 })
 
 t.test('who is typing', async (t) => {
