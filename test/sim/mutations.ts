@@ -86,7 +86,7 @@ export const MUTATIONS: readonly Mutation[] = [
   },
   {
     name: 'client counts a volatile',
-    file: 'lib/client/session.ts',
+    file: 'lib/client/intake.ts',
     from: "case 'volatile':\n",
     to: "case 'volatile':\n        live.count(data, now)\n",
   },
@@ -98,7 +98,7 @@ export const MUTATIONS: readonly Mutation[] = [
   },
   {
     name: 'an answer is not counted by the client',
-    file: 'lib/client/session.ts',
+    file: 'lib/client/intake.ts',
     from: 'live.count(data, now) !== null && conversation',
     to: 'conversation',
   },
@@ -197,9 +197,9 @@ export const MUTATIONS: readonly Mutation[] = [
   // What the applications are told.
   {
     name: 'swallow a discontinuity',
-    file: 'lib/client/session.ts',
-    from: 'this.#effects.discontinuity({',
-    to: 'if (lost.ordinal !== 2) this.#effects.discontinuity({',
+    file: 'lib/client/standing.ts',
+    from: 'this.effects.discontinuity({',
+    to: 'if (lost.ordinal !== 2) this.effects.discontinuity({',
   },
   {
     name: 'pending sends do not settle at the end of a session',
@@ -215,9 +215,23 @@ export const MUTATIONS: readonly Mutation[] = [
   },
   {
     name: 'an answer settles twice',
-    file: 'lib/client/session.ts',
+    file: 'lib/client/intake.ts',
     from: 'conversation.questions.delete(message.to)',
     to: 'conversation.questions.has(message.to)',
+  },
+  {
+    name: 'a page goes on with counts of the one before it that are too low',
+    file: 'lib/client/conversation.ts',
+    from: 'this.inbox.begin(received, check)',
+    to: 'this.inbox.begin(0, 0)',
+    tests: ['test/client/snapshot.test.ts'],
+  },
+  {
+    name: 'what was missed is not what comes',
+    file: 'lib/client/intake.ts',
+    from: 'Math.max(0, welcome.sent - inbox.count)',
+    to: 'welcome.sent',
+    tests: ['test/client/session.test.ts'],
   },
   {
     name: 'two handlers of a session at once',
