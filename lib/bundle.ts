@@ -126,6 +126,7 @@ export const SHORTENED = [
     'options',
   ],
   ...['page', 'path', 'remove', 'reset', 'target', 'failed', 'phase', 'closed', 'flush', 'type', 'value'],
+  ...['changed', 'emitVolatile', 'holdsBack', 'need', 'plan', 'polling', 'to'],
 ]
 
 export const SHARED: BuildOptions = {
