@@ -10,7 +10,7 @@ import { pause } from '../support/until.ts'
 
 /** How long the server is gone; 30000 for the whole of it. */
 const GONE_MS = Number(process.env.GONE_MS ?? 1500)
-const PROBES = ['--ping-interval-ms', '500', '--ping-timeout-ms', '500']
+const PROBES = ['--ping-interval-ms', '500', '--ping-timeout-ms', '1500']
 
 const launched = await launchBrowser()
 const skip = launched.browser === null ? launched.reason : false
@@ -281,7 +281,7 @@ async function sleep(t: Test, life: Life): Promise<void> {
   for (const pid of pids) process.kill(pid, 'SIGSTOP')
   try {
     await life.observer.say('asleep 1', 'asleep 2')
-    await pause(2500)
+    await pause(3000)
   } finally {
     for (const pid of pids) process.kill(pid, 'SIGCONT')
   }
