@@ -93,7 +93,9 @@ export async function startChromium(): Promise<Chromium | null> {
   if (path === null) return null
   const directory = mkdtempSync('/tmp/limpet-chromium-')
   const args = [...QUIET, '--headless', '--remote-debugging-port=0', `--user-data-dir=${directory}`]
-  const child = spawn(path, [...args, 'about:blank'], { stdio: 'ignore' })
+  // What it leaves in its temporary folder goes with its profile.
+  const env = { ...process.env, TMPDIR: directory }
+  const child = spawn(path, [...args, 'about:blank'], { stdio: 'ignore', env })
   const exit = once(child, 'exit')
   const end = async (): Promise<void> => {
     child.kill()
