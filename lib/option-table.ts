@@ -103,6 +103,14 @@ export const OPTION_TABLE = [
   // No deadline by default: a handler may rightly wait for a person, and knowing whose effect one is costs each message.
   ms('handler-ms', 0, 'how long a handler may take before it is given up; 0 sets no limit', 0),
   ms('flush-ms', 0, 'waits this long before sending, to send more at once', 0),
+  count(
+    'suspended-sessions',
+    100_000,
+    'without a link, per worker; past it the longest waiting ends',
+    1,
+    10_000_000,
+  ),
+  count('suspended-per-address', 0, 'of them of one address; 0 sets no limit', 0, 1_000_000),
   count('rooms-per-session', 100, 'rooms that one session may be in', 1, 1_000_000),
   count('history', 100, 'messages of a room that its home keeps', 0, 100_000),
   bytes('history-bytes', 1_048_576, 'bytes of them; the last message is kept whatever its size', 0),

@@ -161,7 +161,9 @@ export class Admission {
     session.acknowledger.told()
     if (!session.reading) link.setReading(false)
     state.touch(session)
-    if (wasSuspended) this.#sessions.enqueue(session, { kind: 'lifecycle', name: 'resume' })
+    if (!wasSuspended) return
+    this.#sessions.resumed(session)
+    this.#sessions.enqueue(session, { kind: 'lifecycle', name: 'resume' })
   }
 
   /** The link stays: a fresh hello may follow on it. */

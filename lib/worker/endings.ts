@@ -4,6 +4,7 @@ import { encodeClose, encodeGone } from '../wire/frames.ts'
 import { Deadlines } from './deadlines.ts'
 import type { Session } from './session.ts'
 import type { Sessions } from './sessions.ts'
+import { Suspended } from './suspended.ts'
 
 /** What a client that comes back is told: `gone` begins a new session, `close` does not, `forget`: nothing is kept. */
 export type Farewell = 'gone' | 'close' | 'forget'
@@ -34,11 +35,13 @@ export class Endings {
   readonly #graces = new Deadlines<Wait>()
   readonly #tombs = new Deadlines<string>()
   readonly #partings = new Deadlines<Session>()
+  readonly #suspended: Suspended
 
   constructor(sessions: Sessions, ports: EndingPorts, now: () => number) {
     this.#sessions = sessions
     this.#ports = ports
     this.#now = now
+    this.#suspended = new Suspended(sessions.limits)
   }
 
   /** Nobody is waited for, nothing is remembered. */
@@ -49,6 +52,13 @@ export class Endings {
   /** The session was suspended at `since`: its grace begins. */
   wait(session: Session, since: number): void {
     this.#graces.set({ session, since }, since + this.graceOf(session))
+    const gives = this.#suspended.add(session)
+    if (gives) this.end(gives, 'evicted', 'too many sessions wait for their clients', 'gone')
+  }
+
+  /** A link carries it again. */
+  back(session: Session): void {
+    this.#suspended.delete(session)
   }
 
   graceOf(session: Session): number {
@@ -58,6 +68,7 @@ export class Endings {
 
   end(session: Session, code: Code | (string & {}), reason: string, says: Farewell): void {
     if (session.closed) return
+    this.#suspended.delete(session)
     this.#sessions.leaveRooms(session)
     const { handled } = session
     const taken = session.reached

@@ -36,6 +36,7 @@ const LOUD = new Set<string>([
   'count_mismatch',
   'outbox_overflow',
   'room_lost',
+  'evicted',
   'busy',
 ] satisfies Code[])
 

@@ -1,6 +1,7 @@
+import type { SuspendedLimits } from './suspended.ts'
 import type { HelloRates } from './turnstile.ts'
 
-export interface SessionLimits extends HelloRates {
+export interface SessionLimits extends HelloRates, SuspendedLimits {
   readonly graceMs: number
   readonly helloMs: number
   /** `server.use`; 0 sets no limit. */

@@ -154,6 +154,11 @@ export class Sessions implements LinkEvents {
     this.#endings.wait(session, at)
   }
 
+  /** A link carries it again. */
+  resumed(session: Session): void {
+    this.#endings.back(session)
+  }
+
   /** The client said close: what it sent before is still handled. */
   leave(session: Session): void {
     session.leaving = true

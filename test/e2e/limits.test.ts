@@ -14,7 +14,7 @@ const content = 'x'.repeat(300)
 
 const limits = [
   ...['--messages-per-second', String(RATE), '--connections-per-address', '3'],
-  ...['--handshakes-per-address', '20', '--keep-alive-ms', '300'],
+  ...['--handshakes-per-address', '20', '--keep-alive-ms', '300', '--suspended-per-address', '2'],
 ]
 
 t.test('limits', async (t) => {
@@ -68,6 +68,25 @@ t.test('limits', async (t) => {
     await until(async () => (await ask(cluster.port, request('/health'))).status === 200)
     for (const connection of idle) connection.destroy()
     for (const link of [...links, other]) link.close()
+    t.same(cluster.complaints(), [])
+  })
+
+  t.test('sessions of one address that wait for their clients', async (t) => {
+    const sessions = Array.from({ length: 3 }, () => new PeerSession(cluster.segmentOn(1)))
+    for (const session of sessions) {
+      const link = await openLink(cluster.url, session, 'websocket')
+      await link.enter()
+      link.question('up', 1, 'x')
+      await link.next('answer')
+      link.close()
+    }
+    const [first, , last] = await Promise.all(
+      sessions.map((session) => openLink(cluster.url, session, 'websocket')),
+    )
+    first!.hello()
+    t.match((await first!.next('gone')).gone, { code: 'evicted', handled: 1, taken: 1 })
+    await last!.enter()
+    for (const link of [first, last]) link!.close()
     t.same(cluster.complaints(), [])
   })
 

@@ -39,6 +39,8 @@ export const LIMITS = {
   takenBytes: 8192,
   hellosPerSecond: 0,
   hellosPerAddress: 0,
+  suspendedSessions: 100_000,
+  suspendedPerAddress: 0,
   messagesPerSecond: 0,
   bytesPerSecond: 0,
   pingTimeoutMs: 20_000,
