@@ -1,9 +1,9 @@
 /** From the first byte to the worker, through a real primary and real workers. */
 import type { Worker } from 'node:cluster'
-import { EventEmitter } from 'node:events'
 import * as fc from 'fast-check'
 import t from 'tap'
 import { Handover } from '../../lib/primary/handover.ts'
+import { FakeWorker } from './fixtures/fake-worker.ts'
 import { connect, echo, exchange, post, startPrimary } from './fixtures/primary.ts'
 
 const { port, primary } = await startPrimary(t, ['--workers', '2'])
@@ -89,20 +89,6 @@ t.test('an application may listen on a port of its own', async (t) => {
     theirs.map(() => 'own'),
   )
 })
-
-/** A worker whose channel does as told. */
-class FakeWorker {
-  readonly process = Object.assign(new EventEmitter(), { _handleQueue: null as { handle: unknown }[] | null })
-  readonly sent: { readonly handle: unknown; readonly written: () => void }[] = []
-
-  send(_message: unknown, handle: unknown, written: () => void): void {
-    this.sent.push({ handle, written })
-  }
-
-  confirm(cmd = 'NODE_HANDLE_ACK'): void {
-    this.process.emit('internalMessage', { cmd })
-  }
-}
 
 /** With three arrivals, and the names of those whose handles were closed or that were lost. */
 function rig() {
