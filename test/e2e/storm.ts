@@ -1,5 +1,5 @@
 /**
- * `node --import=tsx test/e2e/storm.ts --sessions 2000 --workers 2`: all workers are killed at once (`--primary`: the whole
+ * `npm run storm -- --sessions 2000 --workers 2`: all workers are killed at once (`--primary`: the whole
  * server; `--cut`: all links are cut instead); how long it takes until everybody is back, and at what price. Exits 1
  * with a finding, or where somebody is late. What stands behind `--` goes to the server.
  */
