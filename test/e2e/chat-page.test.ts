@@ -9,6 +9,7 @@ import { startProxy } from '../support/proxy.ts'
 import { until } from '../support/until.ts'
 import { access } from './chat-page-access.ts'
 import { crowd } from './chat-page-crowd.ts'
+import { demo } from './chat-page-demo.ts'
 
 /** Not the default: the limit of files follows the option. */
 const PAYLOAD = 1_048_576
@@ -209,42 +210,7 @@ t.test('the chat', { skip, bail: true }, async (t) => {
     t.equal(await bob.part('lost').textContent(), 'nothing')
   })
 
-  await t.test('a worker is killed: the session goes on in another process', async (t) => {
-    const worker = async (): Promise<string | null> => ann.part('worker').textContent()
-    await until(async () => /^\d+$/.test((await worker()) ?? ''), 10_000, 'the worker of Ann')
-    const before = await worker()
-    await ann.part('kill').click()
-    for (let i = 0; i < 5; i++) await Promise.all([ann.say(`k${i}`), bob.say(`l${i}`)])
-    await ann.page.getByText('Your worker was killed').waitFor(SECONDS)
-    for (const person of both)
-      await until(async () => (await person.lines()).length === 30, 10_000, 'all lines')
-    t.same(await ann.lines(), await bob.lines())
-    await until(async () => (await worker()) !== before, 10_000, 'another worker')
-    t.equal(await ann.part('survived').innerText(), '1')
-    t.equal(await ann.part('lost').innerText(), 'nothing')
-    await ann.part('kill').click()
-    await ann
-      .part('alert')
-      .getByText(/just been born/)
-      .waitFor(SECONDS)
-  })
-
-  await t.test('without demo mode nobody kills', async (t) => {
-    await ann.page.route(`${cluster.url}/`, async (route) => {
-      const response = await route.fetch()
-      const html = await response.text()
-      t.match(html, 'data-demo="on"')
-      await route.fulfill({ response, body: html.replace('data-demo="on"', 'data-demo="off"') })
-    })
-    await ann.page.reload()
-    await ann.link(/connected/)
-    await ann.part('cut').waitFor(SECONDS)
-    for (const name of ['kill', 'worker', 'survived']) t.notOk(await ann.part(name).isVisible(), name)
-    await ann.page.unroute(`${cluster.url}/`)
-    await ann.page.reload()
-    await ann.part('kill').waitFor(SECONDS)
-  })
-
+  await demo(t, ann, bob, cluster.url)
   await access(t, ann, bob)
 
   for (const person of both) t.same(await person.complaints(), [], 'no error, and no violation of the policy')
