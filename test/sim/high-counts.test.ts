@@ -8,7 +8,7 @@ const SHAPE = { workers: 2, clients: 4, faults: 60, restarts: false, rests: fals
 for (const power of [31, 32]) {
   t.test(`past 2^${power}`, async (t) => {
     countFrom(2 ** power - 3)
-    const { world, findings } = await simulate(power, SHAPE, 12_000)
+    const { world, findings } = await simulate(power, SHAPE, 25_000)
     t.same(findings, [])
     const sessions = world.nodes.flatMap(({ state }) => [...state.sessions.values()])
     const passed = (count: number): boolean => count > 2 ** power

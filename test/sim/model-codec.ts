@@ -12,6 +12,7 @@ export interface Codec {
 /** Fields that never change, and lead far; and those of rooms, other workers and polling, of which there are none. */
 const CONSTANT = new Set([
   ...['limits', 'bounds', 'ports', 'journal', 'open_options', 'open_effects', 'open_ports', 'open_app'],
+  ...['options', 'effects'],
   ...['rooms', 'homes', 'emptyHomes', 'peers', 'busCursor', 'open_heardFrom', 'open_receipts', 'open_intake'],
 ])
 

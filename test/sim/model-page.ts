@@ -73,9 +73,8 @@ export class Page {
     })
   }
 
-  /** Fields that the machine keeps to itself. */
   get conversation(): Conversation {
-    return (this.machine as unknown as { open_conversation: Conversation }).open_conversation
+    return this.machine.conversation
   }
 
   emit(asks: boolean): void {
@@ -87,11 +86,11 @@ export class Page {
   /** A second page of the same key, as a duplicated tab or a reload would make it: it knows what this one knows. */
   duplicate(name: string): Page {
     const page = new Page(name, this.ports)
-    const machine = page.machine as unknown as Record<string, unknown>
-    machine.open_conversation = copyOf(this.conversation)
+    const { machine } = page
+    machine.conversation = copyOf(this.conversation)
     const welcomed = this.conversation.id !== null
-    machine.open_everWelcomed = welcomed
-    if (welcomed) machine.open_state = { kind: 'recovering' }
+    machine.everWelcomed = welcomed
+    if (welcomed) machine.phase = { kind: 'recovering' }
     const { session, heard, ordinal, discontinuities } = this
     Object.assign(page, { session, heard, ordinal, discontinuities, mine: this.mine.map((m) => ({ ...m })) })
     return page

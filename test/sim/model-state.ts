@@ -2,7 +2,7 @@
  * The whole state of a model: kept, restored in place, and written down so that two states in which the same can
  * happen read the same. Works on the real machines once model-open.ts has made their private fields plain.
  */
-import type { ClientSessionOptions } from '../../lib/client/session.ts'
+import type { Standing } from '../../lib/client/standing.ts'
 import { Frame } from '../../lib/wire/frames.ts'
 import { Bundle } from '../../lib/worker/bundle.ts'
 import { Deadlines } from '../../lib/worker/deadlines.ts'
@@ -29,10 +29,6 @@ interface Content {
 const LATELY = Symbol('lately')
 type Kept = { [LATELY]?: Content }
 let visits = 0
-
-interface OpenClient {
-  readonly open_options: ClientSessionOptions
-}
 
 /**
  * Fields that are not written down, because no move depends on them: times, since every deadline passes by a move of
@@ -214,7 +210,7 @@ function wordOf(name: string, value: unknown, instance: string): string {
 /** Whose attempt the number in this field is, if it is one. */
 function instanceOf({ object, values }: Content, i: number, name: string): string {
   if (name === 'attempt') return (object as Session).instance
-  if (name === 'open_attempt') return (object as OpenClient).open_options.instance
+  if (name === 'open_attempt') return (object as Standing).options.instance
   // No other maps and pairs have numbers.
   const isEntry = object instanceof Map || (Array.isArray(object) && values.length === 2)
   const before = isEntry && i % 2 === 1 ? values[i - 1] : ''
