@@ -18,7 +18,7 @@ import { incomparable, isOtherDay, moved } from './check.ts'
 import type { Job, Outcome, Shape } from './job.ts'
 import { GENERATOR_BOUND, report } from './report.ts'
 import type { Machine, Result, Run } from './result.ts'
-import { type RunningStack, STACKS, type StackName, startStack } from './stacks.ts'
+import { type RunningStack, STACKS, type Stack, type StackName, startStack } from './stacks.ts'
 import { busy } from './usage.ts'
 import { WORKLOADS, type Workload } from './workloads.ts'
 
@@ -83,13 +83,13 @@ function shapeOf(shape: Shape): Shape {
 }
 
 async function measure({ workload, stack }: Task): Promise<Outcome> {
-  const { dialect, affinity = false } = STACKS[stack] as (typeof STACKS)[StackName] & { affinity?: boolean }
+  const { dialect, affinity = false, tls = false }: Stack = STACKS[stack]
   const running = await startStack(STACKS[stack], workload.probed === true, profiles)
   try {
     const { port, pids, probe } = running as RunningStack
     const shape = shapeOf(workload.shape)
     const times = { warmMs: WARM_MS, windowMs: seconds * 1000 }
-    return await generate({ shape, dialect, port, pids, affinity, probe, ...times })
+    return await generate({ shape, dialect, port, pids, affinity, tls, probe, ...times })
   } finally {
     await running.stop()
   }

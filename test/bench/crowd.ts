@@ -76,7 +76,7 @@ export class Crowd {
   /** @param segmentOf without one each member has its own */
   async connect(count: number, segmentOf = (i: number): string => `s${process.pid}-${i}`): Promise<void> {
     await abreast(count, async (i) => {
-      const place = { port: this.#job.port, segment: segmentOf(i), from: addressOf(i) }
+      const place = { port: this.#job.port, segment: segmentOf(i), from: addressOf(i), tls: this.#job.tls }
       this.members[i] = await this.#enter(place)
     })
   }

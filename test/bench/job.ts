@@ -30,6 +30,7 @@ export interface Job {
   readonly pids: readonly number[]
   /** Members of a room share a segment, and the room is named after it. */
   readonly affinity: boolean
+  readonly tls: boolean
   readonly warmMs: number
   readonly windowMs: number
   /** Where the probe in each server process writes what it counted; null where there is none. */

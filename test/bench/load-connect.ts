@@ -55,7 +55,12 @@ export class Visits {
 
   async #visit(): Promise<void> {
     const i = this.#count++
-    const place = { port: this.#job.port, segment: `v${process.pid}-${i}`, from: addressOf(i) }
+    const place = {
+      port: this.#job.port,
+      segment: `v${process.pid}-${i}`,
+      from: addressOf(i),
+      tls: this.#job.tls,
+    }
     const visit =
       this.#transport === 'polling' ? polling(this.#dialect, place) : webSocket(this.#dialect, place)
     let timer: NodeJS.Timeout | undefined

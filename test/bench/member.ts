@@ -1,6 +1,7 @@
 /** One client on a raw socket: it upgrades, says hello, joins, and counts what comes. */
 import { randomBytes } from 'node:crypto'
 import { connect as dial, type Socket } from 'node:net'
+import { connect as dialSecurely } from 'node:tls'
 import { RECEIVED_AFTER } from '../../lib/wire/stream.ts'
 import type { Dialect } from './dialects.ts'
 import { clientFrame, FrameReader, LARGE } from './frame-reader.ts'
@@ -34,6 +35,7 @@ export interface Place {
   readonly segment: string
   /** 127.0.0.x, so that the ports of one address do not run out. */
   readonly from: string
+  readonly tls: boolean
 }
 
 export class Member {
@@ -66,13 +68,7 @@ export class Member {
       large: (bytes) => this.#large(bytes),
       whole: (payload, opcode) => this.#whole(payload, opcode),
     })
-    this.#socket = dial({
-      port: place.port,
-      host: '127.0.0.1',
-      localAddress: place.from,
-      noDelay: true,
-      onread: { buffer: CHUNK, callback: (length) => this.#read(length) },
-    })
+    this.#socket = this.#dial(place)
     const key = randomBytes(16).toString('base64')
     this.#socket.write(
       `GET ${dialect.path(place.segment)}?${dialect.query}&transport=websocket HTTP/1.1\r\n${BROWSER_HEADERS}\r\n${UPGRADE_HEADERS}\r\nSec-WebSocket-Key: ${key}\r\n\r\n`,
@@ -84,6 +80,17 @@ export class Member {
         resolve()
       })
     })
+  }
+
+  #dial({ port, from: localAddress, tls }: Place): Socket {
+    const to = { port, host: '127.0.0.1', localAddress, noDelay: true }
+    if (tls)
+      return dialSecurely({ ...to, rejectUnauthorized: false }).on('data', (chunk) => this.#read(chunk))
+    const callback = (length: number): boolean => {
+      this.#read(CHUNK.subarray(0, length))
+      return true
+    }
+    return dial({ ...to, onread: { buffer: CHUNK, callback } })
   }
 
   /** Resolves when it is in; rejects when it cannot be. */
@@ -147,12 +154,10 @@ export class Member {
     awaited?.reject(new Error(this.ended))
   }
 
-  #read(length: number): boolean {
-    const chunk = CHUNK.subarray(0, length)
+  #read(chunk: Buffer): void {
     if (this.#head === null) this.#frames.push(chunk)
     else this.#upgrade(chunk, this.#head)
     if (this.#answers.length > 0) this.#flush()
-    return true
   }
 
   #upgrade(chunk: Buffer, before: string): void {

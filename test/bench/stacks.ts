@@ -5,6 +5,7 @@ import { mkdtempSync, rmSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { pathToFileURL } from 'node:url'
+import { certificate, certificateFiles } from '../support/certificate.ts'
 import { childrenOf, isAlive } from '../support/processes.ts'
 import { ROOT } from '../support/root.ts'
 import { until } from '../support/until.ts'
@@ -20,6 +21,7 @@ export interface Stack {
   /** Further options of bin/serve. */
   readonly options?: readonly string[]
   readonly affinity?: boolean
+  readonly tls?: boolean
 }
 
 const limpet = (options: readonly string[] = [], workers = 2): Stack => ({
@@ -33,6 +35,7 @@ export const STACKS = {
   'limpet --no-journal': limpet(['--no-journal']),
   'limpet --flush-ms 20': limpet(['--flush-ms', '20']),
   'limpet, affinity': { ...limpet(), affinity: true },
+  'limpet, TLS': { ...limpet(), tls: true },
   'limpet, 1 worker': limpet([], 1),
   'limpet, 4 workers': limpet([], 4),
   'limpet, many rooms': limpet(['--rooms-per-session', '1000']),
@@ -46,11 +49,13 @@ export type StackName = keyof typeof STACKS
 export const RIVAL: StackName = 'socket.io'
 
 /** Arguments of node behind its own. @param directory of this server alone */
-function programOf({ dialect, workers, options = [] }: Stack, directory: string): string[] {
+function programOf({ dialect, workers, tls, options = [] }: Stack, directory: string): string[] {
   switch (dialect) {
     case 'limpet': {
       const journal = options.includes('--no-journal') ? [] : ['--journal', join(directory, 'journal')]
-      return [join(ROOT, 'bin/serve'), join(SERVERS, 'limpet.js'), '--port', '0', ...options, ...journal]
+      const secured = tls ? securedBy(directory) : []
+      const all = ['--port', '0', ...options, ...journal, ...secured]
+      return [join(ROOT, 'bin/serve'), join(SERVERS, 'limpet.js'), ...all]
     }
     case 'socket.io':
       return [join(SERVERS, 'socketio.js'), String(workers)]
@@ -59,6 +64,12 @@ function programOf({ dialect, workers, options = [] }: Stack, directory: string)
     case 'ws':
       return [join(SERVERS, 'ws.js')]
   }
+}
+
+function securedBy(directory: string): string[] {
+  const files = certificateFiles(directory)
+  files.write(certificate('bench'))
+  return [...files.args]
 }
 
 export interface RunningStack {
@@ -125,7 +136,7 @@ async function listening(child: ChildProcess): Promise<number> {
   child.stdout!.on('data', (text) => {
     stdout += text
   })
-  const line = /listening on (?:port |http:\/\/127\.0\.0\.1:)(\d+)/
+  const line = /listening on (?:port |https?:\/\/127\.0\.0\.1:)(\d+)/
   await Promise.race([until(() => line.test(stdout), READY_MS, 'the first line'), once(child, 'exit')])
   const port = line.exec(stdout)?.[1]
   if (port === undefined) throw new Error(`a server did not start: ${stderr}`)

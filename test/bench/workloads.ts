@@ -49,7 +49,7 @@ const MEASURED: readonly Workload[] = [
     name: 'room-100',
     title: 'a room of 500, 100 msg/s',
     shape: { kind: 'publish', members: 500, rooms: 1, joins: 'one', rate: 100 },
-    stacks: ['limpet', OFF, 'limpet --flush-ms 20', 'socket.io', 'engine.io', 'ws'],
+    stacks: ['limpet', OFF, 'limpet --flush-ms 20', 'limpet, TLS', 'socket.io', 'engine.io', 'ws'],
     metrics: DELIVERIES,
     bars: [
       atMost('limpet', 'cpu', 0.9, 0.8),
@@ -103,7 +103,7 @@ const MEASURED: readonly Workload[] = [
     name: 'echo',
     title: 'echo, 200 clients with one question in flight each',
     shape: { kind: 'echo', clients: 200 },
-    stacks: ALL,
+    stacks: [...ALL, 'limpet, TLS'],
     metrics: DELIVERIES,
     bars: [atMost('limpet', 'cpu', 0.95, 0.85), atMost(OFF, 'cpu', 0.95, 0.85)],
   },
@@ -120,7 +120,7 @@ const MEASURED: readonly Workload[] = [
     name: 'connect-websocket',
     title: 'connect and disconnect, WebSocket',
     shape: { kind: 'connect', transport: 'websocket', connects: 3000 },
-    stacks: ALL,
+    stacks: [...ALL, 'limpet, TLS'],
     metrics: ['connect', 'connects', 'lost'],
     bars: [
       atMost('limpet', 'connect', 0.65, 0.5),
