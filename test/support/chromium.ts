@@ -87,6 +87,16 @@ export class ChromiumTab {
   }
 }
 
+/** Chromium's other processes outlive the first, and write on for a moment. */
+function isGone(directory: string): boolean {
+  try {
+    rmSync(directory, { recursive: true, force: true })
+    return true
+  } catch {
+    return false
+  }
+}
+
 /** null where there is none; `launchBrowser` says what to do about it. */
 export async function startChromium(): Promise<Chromium | null> {
   const path = findChromium()
@@ -100,7 +110,7 @@ export async function startChromium(): Promise<Chromium | null> {
   const end = async (): Promise<void> => {
     child.kill()
     await exit
-    rmSync(directory, { recursive: true, force: true, maxRetries: 5, retryDelay: 50 })
+    await until(() => isGone(directory), 10_000, 'the end of what Chromium leaves')
   }
   try {
     const port = join(directory, 'DevToolsActivePort')
