@@ -4,6 +4,7 @@
  */
 import type { IncomingHttpHeaders } from 'node:http'
 import type { Socket } from 'node:net'
+import { TLSSocket } from 'node:tls'
 import type { WebSocket } from 'ws'
 import type { Data, Frame } from '../wire/frames.ts'
 import type { Bundle } from './bundle.ts'
@@ -90,11 +91,13 @@ export class WebSocketLink implements Link, Pulse {
 
   /**
    * Whole frames, past ws and the stream's machinery, a sixth of what a delivery costs: libuv keeps the order of what is
-   * written, and the stream does not end before the socket has taken all.
+   * written, and the stream does not end before the socket has taken all. TLS takes one write at a time: a second one
+   * ends the process.
    */
   #write(encoded: Uint8Array): void {
     this.#writing = true
-    this.#socket._write(encoded, 'buffer' as BufferEncoding, this.#taken)
+    if (this.#socket instanceof TLSSocket) this.#socket.write(encoded, this.#taken)
+    else this.#socket._write(encoded, 'buffer' as BufferEncoding, this.#taken)
   }
 
   ping(): void {

@@ -3,6 +3,7 @@ import { once } from 'node:events'
 import t from 'tap'
 import { type Client, connect } from '../../lib/client/index.ts'
 import { slotOfSid } from '../../lib/placement.ts'
+import { encodeClose, encodeHello, VERSION } from '../../lib/wire/frames.ts'
 import { certificate, certificateFiles } from '../support/certificate.ts'
 import { type Cluster, failToStart } from '../support/cluster.ts'
 import { nothingLeft } from '../support/nothing-left.ts'
@@ -11,6 +12,7 @@ import { RawConnection, rawConnect, request, upgradeRequest } from '../support/r
 import { stockClient } from '../support/socket-io-client.ts'
 import { HEAD_MS, handshake, startSecure } from '../support/tls.ts'
 import { until } from '../support/until.ts'
+import { clientFrame } from '../support/ws-frames.ts'
 
 const WORKERS = 4
 
@@ -46,6 +48,24 @@ t.test('what comes over TLS', async (t) => {
       }
     },
   )
+
+  await t.test('sessions that end as soon as they began: TLS takes one write at a time', async (t) => {
+    for (let i = 0; i < 50; i++) {
+      const link = new RawConnection(await handshake(t, cluster))
+      link.write(upgradeRequest(`/api/brief-${i}/?EIO=4&transport=websocket&limpet=1`))
+      t.equal((await link.response()).status, 101)
+      await link.frame()
+      const counts = { sent: 0, received: 0, check: 0 }
+      link.sendFrame(
+        `4${encodeHello({ version: VERSION, key: `brief-${i}`, id: undefined, instance: 'i', attempt: 1, ...counts, auth: null })}`,
+      )
+      t.match(String((await link.frame()).payload), /^4w/)
+      const [close, end] = [clientFrame(`4${encodeClose('closed_by_client', '')}`), clientFrame('', 8)]
+      link.write(Buffer.concat([close, end]))
+      await link.end()
+    }
+    t.same(cluster.complaints(), [])
+  })
 
   await t.test('what is no TLS is told so; what is too slow is gone', async (t) => {
     const began = performance.now()
