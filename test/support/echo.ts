@@ -12,14 +12,22 @@ export class Echo {
   readonly #timers: NodeJS.Timeout[]
   #heard = Buffer.alloc(0)
   #socket: Socket | null = null
+  #due = false
+  readonly #port: number
 
   constructor(port: number, ms: number, ended: () => void) {
     this.#ended = ended
-    this.#timers = [setTimeout(() => this.#speak(port), ms), setTimeout(() => this.end(), ms + LIFE_MS)]
+    this.#port = port
+    const due = (): void => {
+      this.#due = true
+      this.#speak()
+    }
+    this.#timers = [setTimeout(due, ms), setTimeout(() => this.end(), ms + LIFE_MS)]
   }
 
   hear(chunk: Buffer): void {
     if (this.#heard.length < HEARD_MAX) this.#heard = Buffer.concat([this.#heard, chunk])
+    this.#speak()
   }
 
   end(): void {
@@ -28,8 +36,10 @@ export class Echo {
     this.#ended()
   }
 
-  #speak(port: number): void {
-    const socket = dial({ port, host: '127.0.0.1', noDelay: true })
+  /** When it is time, and the head was said. */
+  #speak(): void {
+    if (!this.#due || this.#socket || !this.#heard.includes(HEAD_END)) return
+    const socket = dial({ port: this.#port, host: '127.0.0.1', noDelay: true })
     this.#socket = socket
     socket.on('error', () => {})
     socket.on('close', () => this.end())
