@@ -23,6 +23,8 @@ export interface Siege {
   readonly visits: number
   /** Before a life is found too long: timers are coarse, and machines busy. */
   readonly slackMs: number
+  /** Visits may take twice as long: not asked where other tests run beside. */
+  readonly timed: boolean
 }
 
 /** ms of a visit, at the 50th and the 99th percentile. */
@@ -101,7 +103,8 @@ export async function besiege(cluster: Cluster, siege: Siege): Promise<SiegeRepo
     const during = bestOf(rounds)
     const { lives } = await ask<{ lives: Lives }>(child, 'stop')
     const findings = []
-    if (during[1] > 2 * before[1]) findings.push('the 99th percentile is more than twice as high')
+    if (siege.timed && during[1] > 2 * before[1])
+      findings.push('the 99th percentile is more than twice as high')
     const allowed = { idle: headMs, head: headMs, kept: KEEP_ALIVE_MS + headMs }
     for (const kind of kinds) {
       const { longestMs, ended } = lives[kind]!

@@ -14,6 +14,7 @@ try {
     connections: Number(values.connections),
     headMs: 5000,
     kept: true,
+    timed: true,
     visits: 400,
     slackMs: 3000,
   }
