@@ -37,11 +37,10 @@ export class WebSocketLink implements Link, Pulse {
   session: Session | null = null
   due = Number.POSITIVE_INFINITY
   awaitsPong = false
-  /** Gives its place in the limits back. */
-  readonly release: () => void
   readonly #ws: WebSocket
   readonly #socket: Socket
   readonly #owner: WebSocketOwner
+  readonly #release: () => void
   #open = true
   /** What the kernel has not taken yet, past the stream's own account. */
   #writing = false
@@ -65,7 +64,7 @@ export class WebSocketLink implements Link, Pulse {
     this.segment = of.segment
     this.headers = of.headers
     this.#owner = owner
-    this.release = release
+    this.#release = release
     // Functions of all links, not closures of each.
     ;(ws as Linked).link = this
     ws.on('message', heard)
@@ -73,16 +72,21 @@ export class WebSocketLink implements Link, Pulse {
     ws.on('error', failed)
   }
 
+  /** Nothing follows a close frame, though the peer has not ended the connection yet. */
+  get #speaks(): boolean {
+    return this.#open && this.#ws.readyState === this.#ws.OPEN
+  }
+
   /** The kernel has taken the last write: of ours, and of ws. */
   get writable(): boolean {
-    return !this.#writing && this.#open && this.#socket.writableLength === 0
+    return !this.#writing && this.#speaks && this.#socket.writableLength === 0
   }
 
   send(frames: readonly (Data | Frame)[]): void {
     const encoded = encodeFrames(frames)
     if (this.writable) this.#write(encoded)
     // Only what ends a link gets here while it is busy; it keeps its place behind what was written.
-    else if (this.#open) this.#socket.write(encoded)
+    else if (this.#speaks) this.#socket.write(encoded)
   }
 
   sendBundle(bundle: Bundle): void {
@@ -101,7 +105,7 @@ export class WebSocketLink implements Link, Pulse {
   }
 
   ping(): void {
-    this.#socket.write(PING)
+    if (this.#speaks) this.#socket.write(PING)
   }
 
   lost(): void {
@@ -150,7 +154,7 @@ export class WebSocketLink implements Link, Pulse {
     if (!this.#open) return
     this.#open = false
     this.due = Number.POSITIVE_INFINITY
-    this.release()
+    this.#release()
     this.#owner.ended(this, reason)
   }
 }

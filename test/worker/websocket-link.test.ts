@@ -154,6 +154,17 @@ t.test('an orderly end waits for the peer, a second at most', async (t) => {
   t.ok(performance.now() - began < 3000)
 })
 
+t.test('nothing follows a close frame, though the client keeps the connection', async (t) => {
+  const of = await linkRig(t)
+  const { client, link } = await opened(t, of)
+  client.sendFrame('', 8)
+  t.equal((await client.frame()).opcode, 8)
+  t.notOk(link.writable)
+  link.send(['late'])
+  await client.end()
+  await until(() => of.seen.includes('closed transport close'))
+})
+
 t.test('what is no handshake is refused as engine.io does', async (t) => {
   const of = await linkRig(t)
   for (const target of [
