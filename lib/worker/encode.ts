@@ -76,6 +76,25 @@ export function encodeText(text: string): Uint8Array {
   return out
 }
 
+/** RFC 6455, 5.5: at most 125 bytes. */
+function encodeControl(opcode: number, data: Uint8Array): Uint8Array {
+  const out = Buffer.allocUnsafe(2 + data.length)
+  out[0] = 0x80 | opcode
+  out[1] = data.length
+  out.set(data, 2)
+  return out
+}
+
+/** @param code null: none is given */
+export function encodeClosing(code: number | null): Uint8Array {
+  return encodeControl(8, code === null ? Buffer.alloc(0) : Buffer.of(code >> 8, code & 0xff))
+}
+
+/** @param ping what the ping said */
+export function encodePong(ping: Uint8Array): Uint8Array {
+  return encodeControl(10, ping)
+}
+
 export function encodeBundle(bundle: Bundle): Uint8Array {
   bundle.encoded ??= encodeFrames(bundle.frames())
   return bundle.encoded

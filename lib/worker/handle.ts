@@ -1,6 +1,37 @@
 /** The worker's end of a handover. */
 import net from 'node:net'
 
+/** Takes what is read from a connection, bytes of its own, without a stream between them. */
+export interface ByteReader {
+  read(bytes: Buffer): void
+}
+
+type Read = net.Socket & { reader?: ByteReader }
+
+/**
+ * One for all connections, or Node allocates as much for each read, and gives most of it back: a read callback is
+ * synchronous, and takes a copy of what there is.
+ */
+const READING = { buffer: Buffer.allocUnsafeSlow(64 * 1024), callback: take }
+
+function take(this: Read, length: number, buffer: Uint8Array): boolean {
+  const bytes = Buffer.from(buffer.subarray(0, length))
+  if (!this.reader) return this.push(bytes)
+  this.reader.read(bytes)
+  return true
+}
+
+/** From here on all that comes is the reader's. `pause` and `resume` of the socket hold as ever. */
+export function readBy(socket: net.Socket, reader: ByteReader): void {
+  ;(socket as Read).reader = reader
+  // What was read before; and all of a connection that was not adopted.
+  socket.on('data', pass)
+}
+
+function pass(this: Read, bytes: Buffer): void {
+  this.reader!.read(bytes)
+}
+
 /**
  * Makes a socket of what came with a `connection` message. To be given to the HTTP server in the same turn: the socket
  * has no error listener yet.
@@ -11,7 +42,7 @@ import net from 'node:net'
 export function adoptHandle(handle: unknown, head: Uint8Array): net.Socket | null {
   if (typeof handle !== 'object' || handle === null) return null
   // Half-open, or a client that ends its side after the request gets no answer.
-  const options = { handle, allowHalfOpen: true, readable: true, writable: true }
+  const options = { handle, allowHalfOpen: true, readable: true, writable: true, onread: READING }
   const socket = new net.Socket(options as net.SocketConstructorOpts)
   // An HTTP server does this where it accepts, which it never does here.
   socket.setNoDelay(true)

@@ -1,20 +1,23 @@
 /**
- * One WebSocket as a link: Engine.IO 4 spoken here, on ws alone. Of engine.io it would need a socket, a transport and
- * two timers for each connection, as much memory as all the rest, and their machinery for each packet.
+ * One WebSocket as a link: Engine.IO 4 spoken here, on the connection itself. Of engine.io and ws it would need a
+ * socket, a transport, a sender and two timers for each connection, as much memory as all the rest, and their machinery
+ * for each packet.
  */
 import type { IncomingHttpHeaders } from 'node:http'
 import type { Socket } from 'node:net'
 import { TLSSocket } from 'node:tls'
-import type { WebSocket } from 'ws'
 import type { Data, Frame } from '../wire/frames.ts'
 import type { Bundle } from './bundle.ts'
-import { encodeBundle, encodeFrames } from './encode.ts'
+import { encodeBundle, encodeClosing, encodeFrames, encodePong } from './encode.ts'
+import { type ByteReader, readBy } from './handle.ts'
 import type { Pulse } from './heartbeats.ts'
 import type { Link } from './link.ts'
 import type { Session } from './session.ts'
+import { type ReceiverEvents, type ReceiverLimits, WebSocketReceiver } from './websocket-receiver.ts'
 
 /** What all links of a worker have in common. */
 export interface WebSocketOwner {
+  readonly limits: ReceiverLimits
   frame(link: WebSocketLink, data: Data): void
   writable(link: WebSocketLink): void
   pong(link: WebSocketLink): void
@@ -26,10 +29,14 @@ export interface WebSocketOwner {
 const [CLOSE, PONG, MESSAGE, UPGRADE, NOOP] = ['1', '3', '4', '5', '6'].map((type) => type.charCodeAt(0))
 /** Engine.IO's ping as a WebSocket frame. */
 const PING = Uint8Array.of(0x81, 1, 0x32)
+/** How long the peer has for its part of an orderly end. */
+const CLOSE_MS = 1000
+/** RFC 6455: no code in the close frame. */
+const NO_CODE = 1005
 
-type Linked = WebSocket & { link: WebSocketLink }
+type Linked = Socket & { link: WebSocketLink }
 
-export class WebSocketLink implements Link, Pulse {
+export class WebSocketLink implements Link, Pulse, ByteReader, ReceiverEvents {
   readonly transport = 'websocket'
   readonly address: string
   readonly segment: string
@@ -37,86 +44,94 @@ export class WebSocketLink implements Link, Pulse {
   session: Session | null = null
   due = Number.POSITIVE_INFINITY
   awaitsPong = false
-  readonly #ws: WebSocket
   readonly #socket: Socket
+  /** TLS takes one write at a time: a second one ends the process. */
+  readonly #isPlain: boolean
+  readonly #receiver: WebSocketReceiver
   readonly #owner: WebSocketOwner
   readonly #release: () => void
-  #open = true
+  /** `closing`: its own last word is said, the peer's may still come; `over`: nothing is read any more. */
+  #phase: 'open' | 'closing' | 'over' = 'open'
+  #timer: NodeJS.Timeout | null = null
   /** What the kernel has not taken yet, past the stream's own account. */
   #writing = false
+  /** RFC 6455, 5.5.3: of pings that could not be answered yet only the last one is. */
+  #pong: Uint8Array | null = null
   readonly #taken = (error?: Error | null): void => {
     this.#writing = false
     if (error) this.#socket.destroy(error)
-    else if (this.#open) this.#owner.writable(this)
+    else if (this.#phase === 'open') this.#free()
   }
 
   /** @param release gives back what it holds of a limit */
   constructor(
-    ws: WebSocket,
     socket: Socket,
     of: { readonly address: string; readonly segment: string; readonly headers: IncomingHttpHeaders },
     owner: WebSocketOwner,
     release: () => void,
   ) {
-    this.#ws = ws
     this.#socket = socket
+    this.#isPlain = !(socket instanceof TLSSocket)
     this.address = of.address
     this.segment = of.segment
     this.headers = of.headers
     this.#owner = owner
     this.#release = release
+    this.#receiver = new WebSocketReceiver(owner.limits, this)
     // Functions of all links, not closures of each.
-    ;(ws as Linked).link = this
-    ws.on('message', heard)
-    ws.on('close', closed)
-    ws.on('error', failed)
+    ;(socket as Linked).link = this
+    readBy(socket, this)
+    socket.on('end', ended)
+    socket.on('close', closed)
   }
 
-  /** Nothing follows a close frame, though the peer has not ended the connection yet. */
-  get #speaks(): boolean {
-    return this.#open && this.#ws.readyState === this.#ws.OPEN
-  }
-
-  /** The kernel has taken the last write: of ours, and of ws. */
+  /** The kernel has taken the last write: of ours, and of the stream. */
   get writable(): boolean {
-    return !this.#writing && this.#speaks && this.#socket.writableLength === 0
+    return !this.#writing && this.#phase === 'open' && this.#socket.writableLength === 0
   }
 
   send(frames: readonly (Data | Frame)[]): void {
-    const encoded = encodeFrames(frames)
-    if (this.writable) this.#write(encoded)
-    // Only what ends a link gets here while it is busy; it keeps its place behind what was written.
-    else if (this.#speaks) this.#socket.write(encoded)
+    this.#say(encodeFrames(frames))
   }
 
   sendBundle(bundle: Bundle): void {
     this.#write(encodeBundle(bundle))
   }
 
+  /** What does not come from a session's outbox gets here while the link is busy: it stands behind what was written. */
+  #say(encoded: Uint8Array): void {
+    if (this.writable) this.#write(encoded)
+    else if (this.#phase === 'open') this.#socket.write(encoded, this.#taken)
+  }
+
   /**
-   * Whole frames, past ws and the stream's machinery, a sixth of what a delivery costs: libuv keeps the order of what is
-   * written, and the stream does not end before the socket has taken all. TLS takes one write at a time: a second one
-   * ends the process.
+   * Whole frames, past the stream's machinery, a sixth of what a delivery costs: libuv keeps the order of what is
+   * written, and the stream does not end before the socket has taken all.
    */
   #write(encoded: Uint8Array): void {
     this.#writing = true
-    if (this.#socket instanceof TLSSocket) this.#socket.write(encoded, this.#taken)
-    else this.#socket._write(encoded, 'buffer' as BufferEncoding, this.#taken)
+    if (this.#isPlain) this.#socket._write(encoded, 'buffer' as BufferEncoding, this.#taken)
+    else this.#socket.write(encoded, this.#taken)
+  }
+
+  #free(): void {
+    const pong = this.#pong
+    this.#pong = null
+    // What it does next comes when this has been taken.
+    if (pong && this.writable) this.#write(pong)
+    else this.#owner.writable(this)
   }
 
   ping(): void {
-    if (this.#speaks) this.#socket.write(PING)
+    this.#say(PING)
   }
 
   lost(): void {
     this.#cut('ping timeout')
   }
 
-  /** ws cuts it where the peer does not answer in time. */
   close(): void {
-    if (!this.#open) return
-    this.#ws.close()
-    this.#ended('forced close')
+    this.#close(NO_CODE, 'forced close')
   }
 
   terminate(): void {
@@ -124,18 +139,35 @@ export class WebSocketLink implements Link, Pulse {
   }
 
   #cut(reason: string): void {
-    this.#ws.terminate()
-    this.#ended(reason)
+    this.#socket.destroy()
+    this.#leave(reason)
+  }
+
+  #close(code: number, reason: string): void {
+    if (this.#phase !== 'open') return
+    this.#socket.write(encodeClosing(code === NO_CODE ? null : code))
+    // The peer's answer may stand behind what was not read.
+    this.#socket.resume()
+    this.#hurry()
+    this.#leave(reason)
+  }
+
+  #hurry(): void {
+    this.#timer ??= setTimeout(() => this.#socket.destroy(), CLOSE_MS)
   }
 
   setReading(reading: boolean): void {
-    if (reading) this.#ws.resume()
-    else this.#ws.pause()
+    if (this.#phase !== 'open') return
+    if (reading) this.#socket.resume()
+    else this.#socket.pause()
   }
 
-  /** ws has checked that text is UTF-8. */
-  received(data: Buffer, isBinary: boolean): void {
-    if (!this.#open) return
+  read(bytes: Buffer): void {
+    if (this.#phase !== 'over') this.#receiver.read(bytes)
+  }
+
+  message(data: Buffer, isBinary: boolean): void {
+    if (this.#phase !== 'open') return
     if (this.awaitsPong) this.#owner.heard(this)
     if (isBinary) return this.#owner.frame(this, data)
     const [type] = data
@@ -146,26 +178,53 @@ export class WebSocketLink implements Link, Pulse {
     if (type !== UPGRADE && type !== NOOP) this.#cut('parse error')
   }
 
-  gone(): void {
-    this.#ended('transport close')
+  pinged(data: Buffer): void {
+    if (this.#phase !== 'open') return
+    const pong = encodePong(data)
+    if (this.writable) this.#write(pong)
+    else this.#pong = pong
   }
 
-  #ended(reason: string): void {
-    if (!this.#open) return
-    this.#open = false
+  concluded(code: number): void {
+    this.#close(code, 'transport close')
+    this.#end()
+  }
+
+  failed(code: number): void {
+    this.concluded(code)
+  }
+
+  /** Both sides have said all, or this side wants to hear no more. */
+  #end(): void {
+    this.#phase = 'over'
+    this.#socket.end()
+  }
+
+  ended(): void {
+    this.#hurry()
+    this.#leave('transport close')
+    this.#end()
+  }
+
+  closed(): void {
+    clearTimeout(this.#timer ?? undefined)
+    this.#leave('transport close')
+  }
+
+  #leave(reason: string): void {
+    if (this.#phase !== 'open') return
+    this.#phase = 'closing'
     this.due = Number.POSITIVE_INFINITY
     this.#release()
     this.#owner.ended(this, reason)
   }
 }
 
-function heard(this: WebSocket, data: unknown, isBinary: boolean): void {
-  ;(this as Linked).link.received(data as Buffer, isBinary)
+/** The peer ends its side. */
+function ended(this: Socket): void {
+  ;(this as Linked).link.ended()
 }
 
-function closed(this: WebSocket): void {
-  ;(this as Linked).link.gone()
+function closed(this: Socket): void {
+  ;(this as Linked).link.closed()
 }
-
-/** The peer broke the protocol or the connection; the close follows. */
-function failed(): void {}

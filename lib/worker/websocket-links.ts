@@ -2,13 +2,13 @@
 import type { IncomingMessage } from 'node:http'
 import { createRequire } from 'node:module'
 import type { Socket } from 'node:net'
-import type { WebSocket } from 'ws'
 import type { Data } from '../wire/frames.ts'
 import { encodeText } from './encode.ts'
 import type { EngineOptions } from './engine.ts'
 import { Heartbeats } from './heartbeats.ts'
 import type { LinkEvents } from './link.ts'
 import { WebSocketLink, type WebSocketOwner } from './websocket-link.ts'
+import type { ReceiverLimits } from './websocket-receiver.ts'
 
 /**
  * Our own ws: the one engine.io brings queues a pong for every ping of a client that does not read. Not imported: its
@@ -18,8 +18,11 @@ export const { WebSocketServer } = createRequire(import.meta.url)('ws') as typeo
 
 /** How late a ping or the end of a silent link may be. */
 const TICK_MS = 100
-/** How long an orderly close may take before the socket is cut. */
-const CLOSE_MS = 1000
+
+/** What ws makes of an upgrade: the handshake is its own, the connection is read by the link. */
+class Upgraded {
+  setSocket(): void {}
+}
 
 export class WebSocketLinks implements WebSocketOwner {
   readonly #options: EngineOptions
@@ -28,6 +31,7 @@ export class WebSocketLinks implements WebSocketOwner {
   readonly #links = new Set<WebSocketLink>()
   readonly #heartbeats: Heartbeats
   readonly #timer: NodeJS.Timeout
+  readonly limits: ReceiverLimits
   /** What the open packets have in common, behind the sid. */
   readonly #terms: string
   #sids = 0
@@ -41,10 +45,11 @@ export class WebSocketLinks implements WebSocketOwner {
       noServer: true,
       clientTracking: false,
       perMessageDeflate: false,
-      maxPayload,
-      // Unknown to its types.
-      ...{ closeTimeout: CLOSE_MS },
+      WebSocket: Upgraded as never,
     })
+    // Unknown to its types.
+    const { maxBufferedChunks, maxFragments } = this.#server.options as ReceiverLimits
+    this.limits = { maxPayload, maxBufferedChunks, maxFragments }
     this.#heartbeats = new Heartbeats(pingInterval, pingTimeout)
     this.#terms = JSON.stringify({ upgrades: [], pingInterval, pingTimeout, maxPayload }).slice(1)
     this.#timer = setInterval(() => this.#heartbeats.tick(performance.now()), TICK_MS).unref()
@@ -53,21 +58,23 @@ export class WebSocketLinks implements WebSocketOwner {
   handleUpgrade(req: IncomingMessage, socket: Socket, head: Buffer): void {
     // The answer and the open packet leave in one write.
     socket.cork()
-    this.#server.handleUpgrade(req, socket, head, (ws) => this.#opened(ws, req, socket))
+    this.#server.handleUpgrade(req, socket, head, () => this.#opened(req, socket, head))
     socket.uncork()
   }
 
-  #opened(ws: WebSocket, req: IncomingMessage, socket: Socket): void {
+  #opened(req: IncomingMessage, socket: Socket, head: Buffer): void {
     const { addressOf, segmentOf, connections, slot } = this.#options
     const address = addressOf(req)
     const of = { address, segment: segmentOf(req), headers: req.headers }
-    const link = new WebSocketLink(ws, socket, of, this, connections.hold(address))
+    const link = new WebSocketLink(socket, of, this, connections.hold(address))
     this.#links.add(link)
     // No request names the sid of a WebSocket: it is the client's by the connection.
     this.#sids += 1
     socket.write(encodeText(`0{"sid":"${slot}-${this.#sids.toString(36)}",${this.#terms}`))
     this.#heartbeats.begin(link, performance.now())
     this.#events.linkOpened(link)
+    socket.setTimeout(0)
+    if (head.length > 0) socket.unshift(head)
   }
 
   frame(link: WebSocketLink, data: Data): void {

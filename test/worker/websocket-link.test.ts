@@ -69,17 +69,66 @@ t.test('one page waits in the socket, and the next goes when the client has read
   t.same(of.seen, ['writable'])
 })
 
-t.test('pings of a client that does not read its pongs are not answered for ever', async (t) => {
+t.test('of the pings of a client that does not read the last one is answered when it reads', async (t) => {
   const of = await linkRig(t)
   const { link, client } = await stopped(t, of)
-  await fill(link, of)
-  let most = of.queued()
-  await until(() => {
-    for (let n = 0; n < 100; n++) client.sendFrame('x'.repeat(100), 9)
-    most = Math.max(most, of.queued())
-    return of.seen.includes('closed transport close')
+  const { pages } = await fill(link, of)
+  const before = of.queued()
+  for (let n = 1; n <= 1000; n++) client.sendFrame(`ping ${n}`, 9)
+  client.sendFrame('4read')
+  await until(() => of.seen.includes('frame read'))
+  t.equal(of.queued(), before, 'nothing was added to what waits')
+  client.socket.resume()
+  for (let n = 0; n < pages; n++) t.equal((await client.frame()).opcode, 1)
+  const pong = await client.frame()
+  t.same([pong.opcode, String(pong.payload)], [10, 'ping 1000'])
+  client.sendFrame('again', 9)
+  t.equal(String((await client.frame()).payload), 'again', 'one that reads gets an answer to each')
+})
+
+for (const [what, code, send] of [
+  ['text that is no UTF-8', 1007, (client) => client.sendFrame(Uint8Array.of(0x34, 0xff), 1)],
+  ['a reserved opcode', 1002, (client) => client.sendFrame('', 3)],
+  ['a message past the limit', 1009, (client) => client.write(Buffer.from('82ff0000000100000000', 'hex'))],
+  ['a code of the peer’s', 4711, (client) => client.sendFrame(Uint8Array.of(4711 >> 8, 4711 & 0xff), 8)],
+] as const satisfies readonly (readonly [string, number, (client: RawConnection) => void])[]) {
+  t.test(`${what} is answered with a close frame, and nothing behind it is taken`, async (t) => {
+    const of = await linkRig(t)
+    const { client, link } = await opened(t, of)
+    client.socket.cork()
+    send(client)
+    client.sendFrame('4late')
+    client.socket.uncork()
+    const close = await client.frame()
+    t.same([close.opcode, close.payload.readUInt16BE()], [8, code])
+    t.notOk(link.writable)
+    await client.end()
+    await until(() => of.open() === 0)
+    t.same(of.seen, ['closed transport close'])
   })
-  t.ok(most < PAGE + 16 * KB, `${most} bytes waited at most`)
+}
+
+t.test('a client that was not read any more is heard when the link is closed', async (t) => {
+  const of = await linkRig(t)
+  const { client, link } = await opened(t, of)
+  link.setReading(false)
+  link.close()
+  t.equal((await client.frame()).opcode, 8)
+  client.sendFrame('4unread')
+  client.sendFrame('', 8)
+  const began = performance.now()
+  await client.end()
+  t.ok(performance.now() - began < 900, 'not by the deadline')
+  t.same(of.seen, ['closed forced close'])
+})
+
+t.test('a client that ends its side without a word', async (t) => {
+  const of = await linkRig(t)
+  const { client } = await opened(t, of)
+  client.socket.end()
+  await client.end()
+  await until(() => of.open() === 0)
+  t.same(of.seen, ['closed transport close'])
 })
 
 /** Opened, and its open packet was read. */
@@ -107,7 +156,7 @@ t.test('pings; who answers stays, who does not is cut', async (t) => {
     t.equal(String((await client.frame()).payload), '2')
     client.sendFrame('3')
   }
-  t.same(of.seen, [])
+  t.notOk(of.seen.some((what) => what.startsWith('closed')))
   await until(() => of.seen.includes('closed ping timeout'))
   await until(() => of.open() === 0)
 })
