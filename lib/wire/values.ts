@@ -35,6 +35,11 @@ function holdsBytes(given: unknown, key: string | number = '', depth = 0): boole
   if (bytesOf(value)) return true
   if (depth > DEPTH_MAX) throw new RangeError('arguments are nested too deep')
   let found = false
+  // An array's keys would be made first, as text.
+  if (Array.isArray(value)) {
+    for (let i = 0; i < value.length; i++) if (holdsBytes(value[i], i, depth + 1)) found = true
+    return found
+  }
   for (const k in value) if (holdsBytes((value as Record<string, unknown>)[k], k, depth + 1)) found = true
   return found
 }
@@ -90,6 +95,7 @@ export function decodeBody(frame: string | Uint8Array): unknown[] | null {
 export function isTooDeep(value: unknown, depth = 0): boolean {
   if (typeof value !== 'object' || value === null || value instanceof Uint8Array) return false
   if (depth > DEPTH_MAX) return true
+  if (Array.isArray(value)) return value.some((item) => isTooDeep(item, depth + 1))
   for (const key in value) if (isTooDeep((value as Record<string, unknown>)[key], depth + 1)) return true
   return false
 }

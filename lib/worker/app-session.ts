@@ -10,7 +10,7 @@ import type { Sessions } from './sessions.ts'
 
 export type Handler = (...args: unknown[]) => unknown
 
-interface Listener {
+export interface Listener {
   readonly handler: Handler
   readonly concurrent: boolean
 }
@@ -29,6 +29,8 @@ export class AppSession {
   readonly #session: Session
   readonly #context: AppContext
   readonly #listeners = new Map<string, Listener[]>()
+  /** Some are. */
+  #concurrent = false
   /** While `server.on('session')` runs: the same wiring happens again in a process that recovers the session. */
   wiring = true
 
@@ -65,10 +67,16 @@ export class AppSession {
 
   on(name: string, handler: Handler, options?: { concurrent?: boolean }): this {
     const listener = { handler, concurrent: options?.concurrent === true }
+    this.#concurrent ||= listener.concurrent
     const listeners = this.#listeners.get(name)
     if (listeners) listeners.push(listener)
     else this.#listeners.set(name, [listener])
     return this
+  }
+
+  /** May this event run beside others of its session? Its first handler says so. */
+  isConcurrent(name: string): boolean {
+    return this.#concurrent && this.handlersOf(name, false)[0]?.concurrent === true
   }
 
   /** Lifecycle names belong to limpet: a client's event of that name finds nobody. */

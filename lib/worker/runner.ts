@@ -2,7 +2,7 @@
 import type { Logger } from 'pino'
 import { LimpetError } from '../wire/codes.ts'
 import type { AnswerResult } from '../wire/frames.ts'
-import type { AppSession, Handler } from './app-session.ts'
+import type { AppSession, Handler, Listener } from './app-session.ts'
 import type { HandlerTime } from './handler-time.ts'
 import type { Session, Task } from './session.ts'
 
@@ -26,12 +26,7 @@ export class Runner {
           task.name === 'close' && session.phase.kind === 'closed'
             ? [{ code: session.phase.code, reason: session.phase.reason }]
             : []
-        return this.#call(
-          session,
-          task.name,
-          app.handlersOf(task.name, true).map((l) => l.handler),
-          args,
-        )
+        return this.#call(session, task.name, app.handlersOf(task.name, true), args)
       }
       case 'message': {
         const message = Object.freeze({
@@ -57,13 +52,7 @@ export class Runner {
     args: unknown[],
   ): AnswerResult | Promise<AnswerResult> {
     const listeners = app.handlersOf(name, false)
-    if (listeners.length > 0)
-      return this.#call(
-        session,
-        name,
-        listeners.map((l) => l.handler),
-        args,
-      )
+    if (listeners.length > 0) return this.#call(session, name, listeners, args)
     this.#log.debug({ session: session.id, event: name.slice(0, 64) }, 'nobody listens to this event')
     return { ok: false, code: 'no_handler', message: 'nobody listens to this event' }
   }
@@ -71,12 +60,12 @@ export class Runner {
   #call(
     session: Session,
     name: string,
-    handlers: Handler[],
+    listeners: readonly Listener[],
     args: unknown[],
   ): AnswerResult | Promise<AnswerResult> {
-    if (!this.#time) return this.#callEach(session, name, handlers, args)
+    if (!this.#time) return this.#callEach(session, name, listeners, args)
     return this.#time.limit(
-      () => this.#callEach(session, name, handlers, args),
+      () => this.#callEach(session, name, listeners, args),
       () => this.#late(session, name),
     )
   }
@@ -85,10 +74,11 @@ export class Runner {
   #callEach(
     session: Session,
     name: string,
-    handlers: Handler[],
+    listeners: readonly Listener[],
     args: unknown[],
   ): AnswerResult | Promise<AnswerResult> {
-    const results = handlers.map((handler) => this.#callOne(session, name, handler, args))
+    if (listeners.length === 1) return this.#callOne(session, name, listeners[0]!.handler, args)
+    const results = listeners.map(({ handler }) => this.#callOne(session, name, handler, args))
     if (!results.some((result) => result instanceof Promise))
       return (results[0] as AnswerResult | undefined) ?? DONE
     return Promise.all(results).then((settled) => settled[0]!)

@@ -94,8 +94,7 @@ export class AppServer {
           { session: session.id, event: event.slice(0, 64) },
           'a message is skipped: the process died each time it was handled',
         ),
-      isConcurrent: (session, event) =>
-        (session.handle as AppSession).handlersOf(event, false)[0]?.concurrent === true,
+      isConcurrent: (session, event) => (session.handle as AppSession).isConcurrent(event),
     }
   }
 

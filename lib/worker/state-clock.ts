@@ -35,9 +35,12 @@ export class StateClock {
   }
 }
 
+/** What `performance.now` counts from. It is as monotonic, and a fraction of the time to ask. */
+const BEGIN = Number(process.hrtime.bigint() / 1000n) / 1000 - performance.now()
+
 /** Of the machine, the same for all its processes. */
 function monotonic(): number {
-  return Number(process.hrtime.bigint() / 1000n) / 1000
+  return BEGIN + performance.now()
 }
 
 function bootId(): string {

@@ -1,5 +1,5 @@
 /** Links, sessions, rooms, the mesh and the application of one worker process, tied together. Obeys the primary alone. */
-import { createHmac, randomBytes } from 'node:crypto'
+import { createHmac } from 'node:crypto'
 import type { IncomingMessage } from 'node:http'
 import type { Socket } from 'node:net'
 import type { Logger } from 'pino'
@@ -18,6 +18,7 @@ import { answerHealth } from './health.ts'
 import { createEdge } from './http.ts'
 import { type Journal, memoryOnly } from './journal.ts'
 import { originOf } from './origin.ts'
+import { RandomIds } from './random-ids.ts'
 import { Rooms } from './room.ts'
 import { RoomPlaces } from './room-places.ts'
 import { AppServer, type PageHandler } from './server.ts'
@@ -86,11 +87,12 @@ export class Worker {
     this.#server = new AppServer(this.#raw, log, payloadBytes, handlerMs)
     this.#state = new WorkerState(slot, stateLimitsOf(options))
     this.#turn = this.#makeTurn()
+    const random = new RandomIds()
     const ids = {
       // Keyed: how long it takes to look one up tells nothing to somebody who cannot compute it.
       hashKey: (key: string) =>
         createHmac('sha256', message.placementKey).update('k').update(key).digest('base64url'),
-      newId: () => randomBytes(15).toString('base64url'),
+      newId: () => random.next(),
     }
     this.#sessions = new Sessions(
       this.#state,
