@@ -22,7 +22,7 @@ import { type RunningStack, STACKS, type Stack, type StackName, startStack } fro
 import { busy } from './usage.ts'
 import { WORKLOADS, type Workload } from './workloads.ts'
 
-const WARM_MS = 1500
+const WARM_MS = 5000
 /** Of the last result, unless it was a check. */
 const STORED = join(tmpdir(), 'limpet-bench.json')
 /** Cores in use. */

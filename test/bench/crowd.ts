@@ -15,7 +15,7 @@ const TICK_MS = 50
 const STILL_MS = 3000
 const DRAIN_MS = 60_000
 /** Behind so many a server is warm. */
-export const WARM_DELIVERIES = 30_000
+export const WARM_DELIVERIES = 100_000
 const WARM_MAX_MS = 15_000
 const ENTER_MS = 5000
 const TRIES = 3

@@ -9,7 +9,7 @@ import { meter } from './window.ts'
 
 /** One that is not through after so long is lost. */
 const PATIENCE_MS = 5000
-const WARM = 500
+const WARM = 3000
 const SETTLE_MS = 300
 
 export async function connects(job: Job, shape: Of<'connect'>): Promise<Outcome> {
