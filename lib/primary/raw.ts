@@ -11,6 +11,12 @@ export interface RawHandle {
   close(closed?: () => void): void
 }
 
+/** Of one that listens, and of those it accepts. */
+interface Listener {
+  onconnection: unknown
+  setNoDelay(on: boolean): number
+}
+
 type Internals = { _handle: RawHandle | null }
 
 // One for all connections: a read callback is synchronous, and takes a copy of what it keeps. 4 KiB bound what goes
@@ -26,7 +32,9 @@ export function acceptRaw(
   accepted: (handle: RawHandle) => void,
   failed: (errno: number) => void,
 ): void {
-  const { _handle: listener } = server as unknown as { _handle: { onconnection: unknown } }
+  const { _handle: listener } = server as unknown as { _handle: Listener }
+  // What is accepted takes it over from the one that listens: no call for each connection.
+  listener.setNoDelay(true)
   listener.onconnection = (errno: number, handle: RawHandle | undefined) => {
     if (errno || !handle) failed(errno)
     else accepted(handle)

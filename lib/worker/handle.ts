@@ -44,8 +44,6 @@ export function adoptHandle(handle: unknown, head: Uint8Array): net.Socket | nul
   // Half-open, or a client that ends its side after the request gets no answer.
   const options = { handle, allowHalfOpen: true, readable: true, writable: true, onread: READING }
   const socket = new net.Socket(options as net.SocketConstructorOpts)
-  // An HTTP server does this where it accepts, which it never does here.
-  socket.setNoDelay(true)
   if (head.length > 0) socket.unshift(head)
   return socket
 }

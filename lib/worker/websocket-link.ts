@@ -196,8 +196,9 @@ export class WebSocketLink implements Link, Pulse, ByteReader, ReceiverEvents {
 
   /** Both sides have said all, or this side wants to hear no more. */
   #end(): void {
+    // Node makes an error, with its stack, of a second end.
+    if (this.#phase !== 'over') this.#socket.end()
     this.#phase = 'over'
-    this.#socket.end()
   }
 
   ended(): void {

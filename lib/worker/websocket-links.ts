@@ -7,6 +7,7 @@ import { encodeText } from './encode.ts'
 import type { EngineOptions } from './engine.ts'
 import { Heartbeats } from './heartbeats.ts'
 import type { LinkEvents } from './link.ts'
+import { handshakeAnswer } from './websocket-handshake.ts'
 import { WebSocketLink, type WebSocketOwner } from './websocket-link.ts'
 import type { ReceiverLimits } from './websocket-receiver.ts'
 
@@ -56,13 +57,15 @@ export class WebSocketLinks implements WebSocketOwner {
   }
 
   handleUpgrade(req: IncomingMessage, socket: Socket, head: Buffer): void {
-    // The answer and the open packet leave in one write.
+    const answer = socket.readable && socket.writable ? handshakeAnswer(req) : null
+    if (answer !== null) return this.#open(req, socket, head, answer)
     socket.cork()
-    this.#server.handleUpgrade(req, socket, head, () => this.#opened(req, socket, head))
+    this.#server.handleUpgrade(req, socket, head, () => this.#open(req, socket, head, ''))
     socket.uncork()
   }
 
-  #opened(req: IncomingMessage, socket: Socket, head: Buffer): void {
+  /** @param answer to the handshake: it leaves in one write with the open packet, and two chunks would cost a writev */
+  #open(req: IncomingMessage, socket: Socket, head: Buffer, answer: string): void {
     const { addressOf, segmentOf, connections, slot } = this.#options
     const address = addressOf(req)
     const of = { address, segment: segmentOf(req), headers: req.headers }
@@ -70,7 +73,8 @@ export class WebSocketLinks implements WebSocketOwner {
     this.#links.add(link)
     // No request names the sid of a WebSocket: it is the client's by the connection.
     this.#sids += 1
-    socket.write(encodeText(`0{"sid":"${slot}-${this.#sids.toString(36)}",${this.#terms}`))
+    const open = encodeText(`0{"sid":"${slot}-${this.#sids.toString(36)}",${this.#terms}`)
+    socket.write(Buffer.concat([Buffer.from(answer, 'latin1'), open]))
     this.#heartbeats.begin(link, performance.now())
     this.#events.linkOpened(link)
     socket.setTimeout(0)
