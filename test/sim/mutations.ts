@@ -334,20 +334,20 @@ export const MUTATIONS: readonly Mutation[] = [
   {
     name: 'bus replays from one too late',
     file: 'lib/bus/peer.ts',
-    from: 'this.#outgoing.cursor = hello.taken\n',
-    to: 'this.#outgoing.cursor = Math.min(hello.taken + 1, outbox.end)\n',
+    from: 'outgoing.cursor = hello.taken\n',
+    to: 'outgoing.cursor = Math.min(hello.taken + 1, outbox.end)\n',
   },
   {
     name: 'bus replays from one too early',
     file: 'lib/bus/peer.ts',
-    from: 'this.#outgoing.cursor = hello.taken\n',
-    to: 'this.#outgoing.cursor = Math.max(hello.taken - 1, base)\n',
+    from: 'outgoing.cursor = hello.taken\n',
+    to: 'outgoing.cursor = Math.max(hello.taken - 1, base)\n',
   },
   {
     name: 'bus takes an item twice',
-    file: 'lib/bus/peer.ts',
-    from: 'const number = this.#incoming.take(envelope.bytes)\n',
-    to: 'const number = this.#incoming.take(envelope.bytes)\n        if (number === 3) events.item(this.slot, number, envelope.bytes, this.#incoming.check)\n',
+    file: 'lib/bus/exchange.ts',
+    from: 'const number = this.incoming.take(envelope.bytes)\n',
+    to: 'const number = this.incoming.take(envelope.bytes)\n        if (number === 3) events.item(this.#slot, number, envelope.bytes, this.incoming.check)\n',
   },
   {
     name: 'bus lets items leave before they are committed',
