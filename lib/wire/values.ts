@@ -115,8 +115,8 @@ function decodeBinary(frame: Uint8Array): unknown {
       return null
     const end = at + cut[1]
     if (end > frame.length) return null
-    // A plain Uint8Array on both sides, also where the transport handed over a Buffer.
-    if (!put(body, cut[0], new Uint8Array(frame.buffer, frame.byteOffset + at, cut[1]))) return null
+    // A plain Uint8Array on both sides, and memory of its own: beside the frame may stand what others sent.
+    if (!put(body, cut[0], new Uint8Array(frame.subarray(at, end)))) return null
     at = end
   }
   return at === frame.length ? body : null

@@ -15,9 +15,10 @@ type Read = net.Socket & { reader?: ByteReader }
 const READING = { buffer: Buffer.allocUnsafeSlow(64 * 1024), callback: take }
 
 function take(this: Read, length: number, buffer: Uint8Array): boolean {
-  const bytes = Buffer.from(buffer.subarray(0, length))
-  if (!this.reader) return this.push(bytes)
-  this.reader.read(bytes)
+  const read = buffer.subarray(0, length)
+  // A raw connection's bytes may get to the application as they are: no memory that others share.
+  if (!this.reader) return this.push(Buffer.from(new Uint8Array(read).buffer))
+  this.reader.read(Buffer.from(read))
   return true
 }
 

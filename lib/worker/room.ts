@@ -11,12 +11,11 @@ import type { Deferred, Session } from './session.ts'
 import type { Sessions } from './sessions.ts'
 
 const ROOM_NAME_BYTES = 256
-const encoder = new TextEncoder()
 
 /** 1 to 256 bytes of UTF-8 without control characters, well-formed. */
 export function isRoomName(name: unknown): name is string {
   if (typeof name !== 'string' || name.length === 0 || name.length > ROOM_NAME_BYTES) return false
-  return !/\p{Control}|\p{Surrogate}/u.test(name) && encoder.encode(name).length <= ROOM_NAME_BYTES
+  return !/\p{Control}|\p{Surrogate}/u.test(name) && Buffer.byteLength(name) <= ROOM_NAME_BYTES
 }
 
 export interface RoomLimits {

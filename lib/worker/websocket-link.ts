@@ -13,11 +13,11 @@ import { type ByteReader, readBy } from './handle.ts'
 import type { Pulse } from './heartbeats.ts'
 import type { Link } from './link.ts'
 import type { Session } from './session.ts'
-import { type ReceiverEvents, type ReceiverLimits, WebSocketReceiver } from './websocket-receiver.ts'
+import type { ReceiverEvents, Receivers, WebSocketReceiver } from './websocket-receiver.ts'
 
 /** What all links of a worker have in common. */
 export interface WebSocketOwner {
-  readonly limits: ReceiverLimits
+  readonly receivers: Receivers
   frame(link: WebSocketLink, data: Data): void
   writable(link: WebSocketLink): void
   pong(link: WebSocketLink): void
@@ -47,7 +47,8 @@ export class WebSocketLink implements Link, Pulse, ByteReader, ReceiverEvents {
   readonly #socket: Socket
   /** TLS takes one write at a time: a second one ends the process. */
   readonly #isPlain: boolean
-  readonly #receiver: WebSocketReceiver
+  /** In the middle of a message. */
+  #receiver: WebSocketReceiver | null = null
   readonly #owner: WebSocketOwner
   readonly #release: () => void
   /** `closing`: its own last word is said, the peer's may still come; `over`: nothing is read any more. */
@@ -77,7 +78,6 @@ export class WebSocketLink implements Link, Pulse, ByteReader, ReceiverEvents {
     this.headers = of.headers
     this.#owner = owner
     this.#release = release
-    this.#receiver = new WebSocketReceiver(owner.limits, this)
     // Functions of all links, not closures of each.
     ;(socket as Linked).link = this
     readBy(socket, this)
@@ -163,7 +163,7 @@ export class WebSocketLink implements Link, Pulse, ByteReader, ReceiverEvents {
   }
 
   read(bytes: Buffer): void {
-    if (this.#phase !== 'over') this.#receiver.read(bytes)
+    if (this.#phase !== 'over') this.#receiver = this.#owner.receivers.read(bytes, this.#receiver, this)
   }
 
   message(data: Buffer, isBinary: boolean): void {

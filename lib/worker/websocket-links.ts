@@ -9,7 +9,7 @@ import { Heartbeats } from './heartbeats.ts'
 import type { LinkEvents } from './link.ts'
 import { handshakeAnswer } from './websocket-handshake.ts'
 import { WebSocketLink, type WebSocketOwner } from './websocket-link.ts'
-import type { ReceiverLimits } from './websocket-receiver.ts'
+import { type ReceiverLimits, Receivers } from './websocket-receiver.ts'
 
 /**
  * Our own ws: the one engine.io brings queues a pong for every ping of a client that does not read. Not imported: its
@@ -32,7 +32,7 @@ export class WebSocketLinks implements WebSocketOwner {
   readonly #links = new Set<WebSocketLink>()
   readonly #heartbeats: Heartbeats
   readonly #timer: NodeJS.Timeout
-  readonly limits: ReceiverLimits
+  readonly receivers: Receivers
   /** What the open packets have in common, behind the sid. */
   readonly #terms: string
   #sids = 0
@@ -50,7 +50,7 @@ export class WebSocketLinks implements WebSocketOwner {
     })
     // Unknown to its types.
     const { maxBufferedChunks, maxFragments } = this.#server.options as ReceiverLimits
-    this.limits = { maxPayload, maxBufferedChunks, maxFragments }
+    this.receivers = new Receivers({ maxPayload, maxBufferedChunks, maxFragments })
     this.#heartbeats = new Heartbeats(pingInterval, pingTimeout)
     this.#terms = JSON.stringify({ upgrades: [], pingInterval, pingTimeout, maxPayload }).slice(1)
     this.#timer = setInterval(() => this.#heartbeats.tick(performance.now()), TICK_MS).unref()

@@ -27,6 +27,17 @@ const { Receiver } = createRequire(import.meta.url)('ws') as {
   Receiver: new (options: ReceiverLimits & { isServer: boolean }) => Writable
 }
 
+/** ws's own account of what it holds. Where these are named otherwise, no receiver is ever between messages. */
+interface Held {
+  readonly _state: number
+  readonly _opcode: number
+  readonly _fragmented: number
+  readonly _bufferedBytes: number
+  readonly _errored: boolean
+}
+
+const CLOSE = 8
+
 /** RFC 6455, 7.4.1; all others of ws are 1002, protocol error. */
 const CODES: Readonly<Record<string, number>> = {
   WS_ERR_INVALID_UTF8: 1007,
@@ -37,32 +48,42 @@ const CODES: Readonly<Record<string, number>> = {
 const PROTOCOL_ERROR = 1002
 
 export class WebSocketReceiver extends Receiver {
-  readonly #events: ReceiverEvents
+  /** Whose bytes are being read. */
+  #events: ReceiverEvents | null = null
   readonly #taken = (error?: (Error & { code?: string }) | null): void => {
-    if (error) this.#events.failed(CODES[error.code ?? ''] ?? PROTOCOL_ERROR)
+    if (error) this.#events?.failed(CODES[error.code ?? ''] ?? PROTOCOL_ERROR)
   }
 
-  constructor(limits: ReceiverLimits, events: ReceiverEvents) {
+  constructor(limits: ReceiverLimits) {
     super({ ...limits, isServer: true })
-    this.#events = events
   }
 
   /** Without compression it is done with the bytes when this returns, but for the beginning of what is not whole. */
-  read(bytes: Buffer): void {
+  read(bytes: Buffer, events: ReceiverEvents): void {
+    this.#events = events
     this._write(bytes, 'buffer' as BufferEncoding, this.#taken)
+    this.#events = null
+  }
+
+  /** It holds nothing of a frame or of a message in pieces, and has seen neither a close frame nor a fault. */
+  get isBetween(): boolean {
+    const { _state, _opcode, _fragmented, _bufferedBytes, _errored } = this as unknown as Held
+    return (
+      _state === 0 && _bufferedBytes === 0 && _fragmented === 0 && _errored === false && _opcode !== CLOSE
+    )
   }
 
   /** No listeners: this has one owner. */
   override emit(event: string | symbol, first?: unknown, second?: unknown): boolean {
     switch (event) {
       case 'message':
-        this.#events.message(first as Buffer, second as boolean)
+        this.#events?.message(first as Buffer, second as boolean)
         return true
       case 'ping':
-        this.#events.pinged(first as Buffer)
+        this.#events?.pinged(first as Buffer)
         return true
       case 'conclude':
-        this.#events.concluded(first as number)
+        this.#events?.concluded(first as number)
         return true
       default:
         return super.emit(event, first, second)
@@ -72,5 +93,25 @@ export class WebSocketReceiver extends Receiver {
   /** Behind a close frame. Nothing waits for the end of the stream, which costs three turns of the event loop. */
   override end(): this {
     return this
+  }
+}
+
+/** A connection that is between two messages needs no receiver: one serves them all, and each is 1.2 kB. */
+export class Receivers {
+  readonly #limits: ReceiverLimits
+  #idle: WebSocketReceiver | null = null
+
+  constructor(limits: ReceiverLimits) {
+    this.#limits = limits
+  }
+
+  /** @param own what it was left with the last time, if anything @returns what it has to keep for what comes next */
+  read(bytes: Buffer, own: WebSocketReceiver | null, events: ReceiverEvents): WebSocketReceiver | null {
+    const receiver = own ?? this.#idle ?? new WebSocketReceiver(this.#limits)
+    if (receiver === this.#idle) this.#idle = null
+    receiver.read(bytes, events)
+    if (!receiver.isBetween) return receiver
+    this.#idle = receiver
+    return null
   }
 }

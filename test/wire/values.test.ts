@@ -43,7 +43,9 @@ t.test('what arrives as bytes is a plain Uint8Array, also out of a Buffer at an 
   )
   const body = decodeBody(received)
   t.strictSame(body, ['a', new Uint8Array([1, 2, 3])])
-  t.equal(Object.getPrototypeOf(body?.[1]), Uint8Array.prototype)
+  const bytes = body![1] as Uint8Array
+  t.equal(Object.getPrototypeOf(bytes), Uint8Array.prototype)
+  t.equal(bytes.buffer.byteLength, 3, 'and what stood beside it cannot be seen through it')
 })
 
 t.test('text without bytes, binary with', async (t) => {
