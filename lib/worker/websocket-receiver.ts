@@ -30,12 +30,13 @@ const { Receiver } = createRequire(import.meta.url)('ws') as {
 /** ws's own account of what it holds. Where these are named otherwise, no receiver is ever between messages. */
 interface Held {
   readonly _state: number
-  readonly _opcode: number
+  _opcode: number
   readonly _fragmented: number
   readonly _bufferedBytes: number
   readonly _errored: boolean
 }
 
+/** Of the last frame. Behind a close frame ws hears nothing more; here its link sees to that. */
 const CLOSE = 8
 
 /** RFC 6455, 7.4.1; all others of ws are 1002, protocol error. */
@@ -58,19 +59,22 @@ export class WebSocketReceiver extends Receiver {
     super({ ...limits, isServer: true })
   }
 
-  /** Without compression it is done with the bytes when this returns, but for the beginning of what is not whole. */
+  /**
+   * Without compression it is done with the bytes when this returns, but for the beginning of what is not whole. Not to
+   * be called again for who was told `concluded` or `failed`.
+   */
   read(bytes: Buffer, events: ReceiverEvents): void {
+    const held = this as unknown as Held
+    if (held._opcode === CLOSE && held._state === 0) held._opcode = 0
     this.#events = events
     this._write(bytes, 'buffer' as BufferEncoding, this.#taken)
     this.#events = null
   }
 
-  /** It holds nothing of a frame or of a message in pieces, and has seen neither a close frame nor a fault. */
+  /** It holds nothing of a frame or of a message in pieces, and has seen no fault. */
   get isBetween(): boolean {
-    const { _state, _opcode, _fragmented, _bufferedBytes, _errored } = this as unknown as Held
-    return (
-      _state === 0 && _bufferedBytes === 0 && _fragmented === 0 && _errored === false && _opcode !== CLOSE
-    )
+    const { _state, _fragmented, _bufferedBytes, _errored } = this as unknown as Held
+    return _state === 0 && _bufferedBytes === 0 && _fragmented === 0 && _errored === false
   }
 
   /** No listeners: this has one owner. */
