@@ -1,11 +1,10 @@
 /**
- * Engine.IO 4's heartbeat of many links on one wheel, not two timers each: the server pings, and a link that says
- * nothing in time is lost. Pure: the time is handed in.
+ * Engine.IO 4's heartbeat of many links in two queues, not two timers each: the server pings, and a link that says
+ * nothing in time is lost. All wait equally long, so that who came first is due first; who has ended is held no longer.
+ * Pure: the time is handed in.
  */
-import { Deadlines } from './deadlines.ts'
-
 export interface Pulse {
-  /** ms: the next ping leaves; or, while a pong is awaited, the link is lost. Infinity: it has ended. */
+  /** ms: the next ping leaves; or, while a pong is awaited, the link is lost. */
   due: number
   awaitsPong: boolean
   ping(): void
@@ -15,8 +14,8 @@ export interface Pulse {
 export class Heartbeats {
   readonly #intervalMs: number
   readonly #timeoutMs: number
-  /** Each pulse stands here once. */
-  readonly #wheel = new Deadlines<Pulse>()
+  readonly #quiet = new Set<Pulse>()
+  readonly #pinged = new Set<Pulse>()
 
   constructor(intervalMs: number, timeoutMs: number) {
     this.#intervalMs = intervalMs
@@ -24,37 +23,42 @@ export class Heartbeats {
   }
 
   begin(pulse: Pulse, now: number): void {
+    pulse.awaitsPong = false
     pulse.due = now + this.#intervalMs
-    this.#watch(pulse, now)
+    this.#quiet.add(pulse)
   }
 
   /** Whatever comes shows that the other end lives: its pong may stand behind a large message. */
   heard(pulse: Pulse, now: number): void {
-    if (pulse.awaitsPong) pulse.due = now + this.#timeoutMs
+    if (this.#pinged.delete(pulse)) this.#await(pulse, now)
   }
 
   pong(pulse: Pulse, now: number): void {
-    if (!pulse.awaitsPong) return
-    pulse.awaitsPong = false
-    pulse.due = now + this.#intervalMs
+    if (this.#pinged.delete(pulse)) this.begin(pulse, now)
+  }
+
+  end(pulse: Pulse): void {
+    this.#quiet.delete(pulse)
+    this.#pinged.delete(pulse)
   }
 
   tick(now: number): void {
-    this.#wheel.expire(now, (pulse) => this.#look(pulse, now))
+    for (const pulse of this.#pinged) {
+      if (pulse.due > now) break
+      this.#pinged.delete(pulse)
+      pulse.lost()
+    }
+    for (const pulse of this.#quiet) {
+      if (pulse.due > now) break
+      this.#quiet.delete(pulse)
+      this.#await(pulse, now)
+      pulse.ping()
+    }
   }
 
-  #look(pulse: Pulse, now: number): void {
-    if (pulse.due === Number.POSITIVE_INFINITY) return
-    if (pulse.due > now) return this.#watch(pulse, now)
-    if (pulse.awaitsPong) return pulse.lost()
+  #await(pulse: Pulse, now: number): void {
     pulse.awaitsPong = true
     pulse.due = now + this.#timeoutMs
-    this.#watch(pulse, now)
-    pulse.ping()
-  }
-
-  /** A pong may bring the next ping before the time of its own deadline. */
-  #watch(pulse: Pulse, now: number): void {
-    this.#wheel.set(pulse, Math.min(pulse.due, now + this.#intervalMs))
+    this.#pinged.add(pulse)
   }
 }

@@ -42,7 +42,7 @@ export class WebSocketLink implements Link, Pulse, ByteReader, ReceiverEvents {
   readonly segment: string
   headers: IncomingHttpHeaders | null
   session: Session | null = null
-  due = Number.POSITIVE_INFINITY
+  due = 0
   awaitsPong = false
   readonly #socket: Socket
   /** TLS takes one write at a time: a second one ends the process. */
@@ -215,7 +215,6 @@ export class WebSocketLink implements Link, Pulse, ByteReader, ReceiverEvents {
   #leave(reason: string): void {
     if (this.#phase !== 'open') return
     this.#phase = 'closing'
-    this.due = Number.POSITIVE_INFINITY
     this.#release()
     this.#owner.ended(this, reason)
   }

@@ -99,6 +99,7 @@ export class WebSocketLinks implements WebSocketOwner {
 
   ended(link: WebSocketLink, reason: string): void {
     this.#links.delete(link)
+    this.#heartbeats.end(link)
     this.#events.linkClosed(link, reason)
   }
 

@@ -1,6 +1,7 @@
 import t from 'tap'
 import { Heartbeats, type Pulse } from '../../lib/worker/heartbeats.ts'
 
+/** How late it may be: `Rig`'s steps. */
 const [INTERVAL, TIMEOUT, SPOKE] = [1000, 400, 50]
 
 class Beating implements Pulse {
@@ -20,7 +21,6 @@ class Beating implements Pulse {
 
   lost(): void {
     this.lostAt = this.#now()
-    this.due = Number.POSITIVE_INFINITY
   }
 }
 
@@ -95,9 +95,34 @@ t.test('a pong that nobody asked for, and what comes between pings, change nothi
   t.ok(near(rig.pulse.pings[0]!, began + INTERVAL))
 })
 
-t.test('one that has ended is not looked at again', async (t) => {
+t.test('one that has ended is not looked at again, whatever it was waiting for', async (t) => {
   const rig = new Rig()
-  rig.pulse.due = Number.POSITIVE_INFINITY
+  rig.beats.end(rig.pulse)
   rig.pass(5000)
   t.same([rig.pulse.pings, rig.pulse.lostAt], [[], null])
+  const asked = new Rig().pass(INTERVAL + SPOKE)
+  asked.beats.end(asked.pulse)
+  asked.beats.pong(asked.pulse, asked.now)
+  asked.pass(5000)
+  t.same([asked.pulse.pings.length, asked.pulse.lostAt], [1, null])
+})
+
+t.test('each of many at its own time, also where some end while others are looked at', async (t) => {
+  let now = 0
+  const beats = new Heartbeats(INTERVAL, TIMEOUT)
+  const pulses = Array.from({ length: 20 }, () => new Beating(() => now))
+  for (const [i, pulse] of pulses.entries()) {
+    now = i * 30
+    beats.begin(pulse, now)
+    // The one behind it ends with its ping.
+    if (i % 5 === 4) pulse.ping = () => beats.end(pulses[i + 1] ?? pulse)
+  }
+  for (; now < 4000; now += 10) beats.tick(now)
+  for (const [i, pulse] of pulses.entries()) {
+    const silenced = i % 5 === 4 || (i > 0 && i % 5 === 0)
+    const began = i * 30
+    if (!silenced) t.ok(near(pulse.pings[0]!, began + INTERVAL), `${i}: ${pulse.pings}`)
+    if (i > 0 && i % 5 === 0) t.same([pulse.pings, pulse.lostAt], [[], null], `${i} has ended`)
+    else if (i !== 19) t.ok(near(pulse.lostAt!, began + INTERVAL + TIMEOUT), `${i}: ${pulse.lostAt}`)
+  }
 })
