@@ -12,7 +12,8 @@ import {
 import type { PerAddress } from '../addresses.ts'
 import type { LinkEvents } from './link.ts'
 import { PollingLink } from './polling-link.ts'
-import { WebSocketLinks, WebSocketServer as wsEngine } from './websocket-links.ts'
+import { WebSocketLinks } from './websocket-links.ts'
+import { WebSocketServer as wsEngine } from './ws.ts'
 
 export interface EngineOptions {
   readonly slot: number

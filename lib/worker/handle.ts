@@ -1,7 +1,10 @@
 /** The worker's end of a handover. */
 import net from 'node:net'
 
-/** Takes what is read from a connection, bytes of its own, without a stream between them. */
+/**
+ * Takes what is read from a connection, without a stream between them. It may keep and change the bytes; beside them in
+ * the same memory may stand those of others.
+ */
 export interface ByteReader {
   read(bytes: Buffer): void
 }

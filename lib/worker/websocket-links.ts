@@ -1,6 +1,5 @@
 /** The WebSockets of sessions: their handshake, heartbeat and end. */
 import type { IncomingMessage } from 'node:http'
-import { createRequire } from 'node:module'
 import type { Socket } from 'node:net'
 import type { Data } from '../wire/frames.ts'
 import { encodeText } from './encode.ts'
@@ -10,12 +9,7 @@ import type { LinkEvents } from './link.ts'
 import { handshakeAnswer } from './websocket-handshake.ts'
 import { WebSocketLink, type WebSocketOwner } from './websocket-link.ts'
 import { type ReceiverLimits, Receivers } from './websocket-receiver.ts'
-
-/**
- * Our own ws: the one engine.io brings queues a pong for every ping of a client that does not read. Not imported: its
- * ES modules take a fifth of a worker's start.
- */
-export const { WebSocketServer } = createRequire(import.meta.url)('ws') as typeof import('ws')
+import { WebSocketServer } from './ws.ts'
 
 /** How late a ping or the end of a silent link may be. */
 const TICK_MS = 100
@@ -56,6 +50,7 @@ export class WebSocketLinks implements WebSocketOwner {
     this.#timer = setInterval(() => this.#heartbeats.tick(performance.now()), TICK_MS).unref()
   }
 
+  /** @param socket whose errors somebody listens to, as `Connections` does */
   handleUpgrade(req: IncomingMessage, socket: Socket, head: Buffer): void {
     const answer = socket.readable && socket.writable ? handshakeAnswer(req) : null
     if (answer !== null) return this.#open(req, socket, head, answer)

@@ -2,8 +2,7 @@
  * What comes on a WebSocket, by ws's own parser with all its checks and limits, and without what stands around it: a
  * stream's queue, listeners and a WebSocket object for each connection.
  */
-import { createRequire } from 'node:module'
-import type { Writable } from 'node:stream'
+import { Receiver } from './ws.ts'
 
 export interface ReceiverLimits {
   /** Bytes of one message. */
@@ -20,11 +19,6 @@ export interface ReceiverEvents {
   concluded(code: number): void
   /** The peer broke the protocol: the code to close with. Nothing follows. */
   failed(code: number): void
-}
-
-// Its types leave it out. Not imported: its ES modules take a fifth of a worker's start.
-const { Receiver } = createRequire(import.meta.url)('ws') as {
-  Receiver: new (options: ReceiverLimits & { isServer: boolean }) => Writable
 }
 
 /** ws's own account of what it holds. Where these are named otherwise, no receiver is ever between messages. */

@@ -76,3 +76,20 @@ t.test('what is read does not hold the chunk it came in', async (t) => {
   chunk[0] = 3
   t.equal(new FieldReader(chunk).bytes().buffer.byteLength, 3)
 })
+
+t.test(
+  'texts of all lengths about the short ones, of ASCII and with one character that is not',
+  async (t) => {
+    const texts = [0, 1, 63, 64, 65, 127, 128, 300].flatMap((length) => [
+      'x'.repeat(length),
+      `${'x'.repeat(length)}é`,
+      `é${'x'.repeat(length)}`,
+      `${'x'.repeat(length)}\x7f`,
+    ])
+    const writer = new FieldWriter()
+    for (const text of texts) writer.text(text).number(77)
+    const reader = new FieldReader(writer.finish())
+    for (const text of texts) t.same([reader.text(), reader.number()], [text, 77])
+    t.ok(reader.done)
+  },
+)

@@ -19,6 +19,8 @@ export interface LinkRig {
   /** Bytes that wait in this process to be written, over all connections. */
   queued(): number
   open(): number
+  /** Connections whose other side was heard to the end. */
+  heard: number
   /** Requests that came. */
   requests: number
   /** Of the last upgrade. */
@@ -65,6 +67,11 @@ export async function linkRig(t: Test, pingTimeoutMs = 20_000, pingIntervalMs = 
   })
   server.on('connection', (socket) => {
     sockets.add(socket)
+    // As `Connections`: Node takes its own listener off at an upgrade.
+    socket.on('error', () => {})
+    socket.once('end', () => {
+      made.heard += 1
+    })
     socket.once('close', () => sockets.delete(socket))
   })
   // As between workers: Node does not arm a deadline of its own for the next request.
@@ -79,7 +86,16 @@ export async function linkRig(t: Test, pingTimeoutMs = 20_000, pingIntervalMs = 
   })
   const queued = (): number => [...sockets].reduce((sum, socket) => sum + waiting(socket), 0)
   const { port } = server.address() as AddressInfo
-  const made: LinkRig = { port, links, seen, queued, open: () => sockets.size, requests: 0, upgrade: null }
+  const made: LinkRig = {
+    port,
+    links,
+    seen,
+    queued,
+    open: () => sockets.size,
+    requests: 0,
+    heard: 0,
+    upgrade: null,
+  }
   return made
 }
 

@@ -1,8 +1,9 @@
 import t from 'tap'
 import { Heartbeats, type Pulse } from '../../lib/worker/heartbeats.ts'
 
-/** How late it may be: `Rig`'s steps. */
-const [INTERVAL, TIMEOUT, SPOKE] = [1000, 400, 50]
+const [INTERVAL, TIMEOUT] = [1000, 400]
+/** How late a ping or an end may be, ms. */
+const LATE = 50
 
 class Beating implements Pulse {
   due = 0
@@ -34,7 +35,6 @@ class Rig {
     this.beats.begin(this.pulse, this.now)
   }
 
-  /** In steps as small as the wheel's. */
   pass(ms: number): this {
     for (const until = this.now + ms; this.now < until; ) {
       this.now += 10
@@ -44,7 +44,7 @@ class Rig {
   }
 }
 
-const near = (at: number, wanted: number): boolean => at >= wanted && at <= wanted + SPOKE
+const near = (at: number, wanted: number): boolean => at >= wanted && at <= wanted + LATE
 
 t.test('a ping each interval, counted from the pong', async (t) => {
   for (const [interval, timeout] of [
@@ -54,7 +54,7 @@ t.test('a ping each interval, counted from the pong', async (t) => {
     const rig = new Rig(interval, timeout)
     let from = rig.now
     for (let n = 0; n < 5; n++) {
-      rig.pass(interval + SPOKE)
+      rig.pass(interval + LATE)
       t.equal(rig.pulse.pings.length, n + 1)
       t.ok(near(rig.pulse.pings[n]!, from + interval), `${rig.pulse.pings[n]} after ${from}`)
       rig.pass(30).beats.pong(rig.pulse, rig.now)
@@ -74,7 +74,7 @@ t.test('no pong in time ends it, once', async (t) => {
 })
 
 t.test('what else comes puts the end off, and is no pong', async (t) => {
-  const rig = new Rig().pass(INTERVAL + SPOKE)
+  const rig = new Rig().pass(INTERVAL + LATE)
   for (let n = 0; n < 10; n++) {
     rig.pass(TIMEOUT / 2)
     rig.beats.heard(rig.pulse, rig.now)
@@ -100,7 +100,7 @@ t.test('one that has ended is not looked at again, whatever it was waiting for',
   rig.beats.end(rig.pulse)
   rig.pass(5000)
   t.same([rig.pulse.pings, rig.pulse.lostAt], [[], null])
-  const asked = new Rig().pass(INTERVAL + SPOKE)
+  const asked = new Rig().pass(INTERVAL + LATE)
   asked.beats.end(asked.pulse)
   asked.beats.pong(asked.pulse, asked.now)
   asked.pass(5000)
